@@ -100,11 +100,15 @@ fn main() -> ExitCode {
     globals.no_input |= matches!(command, Command::CredentialProcess(_));
     let settings = match command {
         Command::Serve(_) | Command::Demo(_) | Command::Completions(_) | Command::Man(_) => {
-            Ok(Settings::without_config(globals, environment))
+            Settings::without_config(globals, environment)
         }
         _ => Settings::load(globals, environment),
     };
-    match settings.and_then(|settings| run(&command, &settings)) {
+    let checked = match needs_profile(&command, &settings) {
+        true => settings.require_profile(),
+        false => Ok(()),
+    };
+    match checked.and_then(|()| run(&command, &settings)) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             failure.report(colored);
@@ -130,6 +134,19 @@ fn arguments() -> Vec<OsString> {
         *last = "--help".into();
     }
     arguments
+}
+
+/// Returns whether a command fails if the named profile does not exist. Where a flag can name the portal instead, the
+/// command itself checks.
+fn needs_profile(command: &Command, settings: &Settings) -> bool {
+    match command {
+        // It reports the profile among its findings.
+        Command::Doctor(_) => false,
+        // As in the AWS CLI, whose operations these are.
+        Command::RegisterClient(_) | Command::StartDeviceAuthorization(_) | Command::CreateToken(_) => true,
+        // A variable may be left over from another shell. A flag is part of this command line.
+        _ => settings.profile_named_by() == Some("--profile"),
+    }
 }
 
 fn run(command: &Command, settings: &Settings) -> Result<Exit, Failure> {

@@ -10,7 +10,7 @@ use sso_cache::{Config, Profile};
 
 use crate::aws_files::AwsFiles;
 use crate::environment::Environment;
-use crate::exit::Failure;
+use crate::exit::{Failure, warn};
 use crate::explain::shell_word;
 use crate::globals::{ColorChoice, Globals};
 use crate::output::{Format, Printer, Query, Surroundings, terminal_width};
@@ -22,6 +22,11 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The default number of attempts for a request, as in AWS's tools.
 const DEFAULT_ATTEMPTS: u32 = 3;
+
+/// The variables that name the profile, in the AWS CLI's order.
+const PROFILE_VARIABLES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+/// The profile that need not exist.
+const DEFAULT_PROFILE: &str = "default";
 
 /// Flags, environment and profile of this run. Each setting is resolved when it is needed, so `demo` and
 /// `--generate-cli-skeleton` work without any.
@@ -35,25 +40,13 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Loads the settings from these flags, the environment and AWS's files.
-    ///
-    /// # Errors
-    /// The named profile does not exist.
-    pub(crate) fn load(globals: Globals, environment: Environment) -> Result<Self, Failure> {
+    /// Loads the settings from these flags, the environment and AWS's files. The named profile need not exist; see
+    /// [`Settings::require_profile`].
+    pub(crate) fn load(globals: Globals, environment: Environment) -> Self {
         let files = AwsFiles::load(&environment);
-        let asked = globals
-            .profile
-            .as_deref()
-            .or_else(|| environment.first(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]))
-            .map(str::to_owned);
-        if let Some(name) = &asked
-            && name != "default"
-            && files.config().profile(name).is_none()
-        {
-            return Err(files.lacking(no_such_profile(name, files.config())));
-        }
-        let profile = asked.unwrap_or_else(|| "default".to_owned());
-        Ok(Self { globals, environment, files, profile, chosen_session: OnceCell::new() })
+        let asked = globals.profile.as_deref().or_else(|| environment.first(&PROFILE_VARIABLES));
+        let profile = asked.unwrap_or(DEFAULT_PROFILE).to_owned();
+        Self { globals, environment, files, profile, chosen_session: OnceCell::new() }
     }
 
     /// Creates the settings from flags and environment only, for a command that does not need AWS's config file and
@@ -63,7 +56,7 @@ impl Settings {
             globals,
             environment,
             files: AwsFiles::default(),
-            profile: "default".to_owned(),
+            profile: DEFAULT_PROFILE.to_owned(),
             chosen_session: OnceCell::new(),
         }
     }
@@ -111,6 +104,41 @@ impl Settings {
     /// Returns the profile, if AWS's files have it.
     pub(crate) fn profile(&self) -> Option<Profile<'_>> {
         self.config().profile(&self.profile)
+    }
+
+    /// Returns what named the profile: the flag, a variable, or nothing.
+    pub(crate) fn profile_named_by(&self) -> Option<&'static str> {
+        match self.globals.profile.is_some() {
+            true => Some("--profile"),
+            false => self.environment.which(&PROFILE_VARIABLES),
+        }
+    }
+
+    /// Returns the failure for a named profile that does not exist; `None` if it does, or none is named.
+    pub(crate) fn missing_profile(&self) -> Option<Failure> {
+        let is_missing = self.profile != DEFAULT_PROFILE && self.profile().is_none();
+        let failure = is_missing.then(|| no_such_profile(&self.profile, self.config()))?;
+        Some(match self.profile_named_by().filter(|by| PROFILE_VARIABLES.contains(by)) {
+            Some(variable) => failure.with_hint(format_args!("correct {variable}, or unset it")),
+            None => failure,
+        })
+    }
+
+    /// Checks that the named profile exists, for a command that reads its portal.
+    ///
+    /// # Errors
+    /// It does not exist.
+    pub(crate) fn require_profile(&self) -> Result<(), Failure> {
+        self.missing_profile().map_or(Ok(()), |failure| Err(self.files.lacking(failure)))
+    }
+
+    /// Warns of a named profile that does not exist. The command goes on, because its flags name the portal. The AWS
+    /// CLI fails even then.
+    pub(crate) fn warn_of_missing_profile(&self) {
+        if let Some(failure) = self.missing_profile() {
+            let by = self.profile_named_by().unwrap_or_default();
+            warn(format_args!("{}, from {by}; its settings are ignored", failure.message()));
+        }
     }
 
     /// Returns the region: `--region`, `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's `region`, then the

@@ -138,7 +138,6 @@ pub(crate) fn doctor(args: &DoctorArgs, settings: &Settings) -> Result<(), Failu
 
 /// Looks at AWS's files and at the profile.
 fn files(found: &mut Findings, settings: &Settings) {
-    let environment = settings.environment();
     match settings.config().path() {
         Some(path) if path.exists() => found.good("config", path.display().to_string()),
         Some(path) => found.good("config", format!("{} does not exist", path.display())),
@@ -147,11 +146,15 @@ fn files(found: &mut Findings, settings: &Settings) {
     for reason in settings.files().unread() {
         found.bad("config", State::Problem, reason, "correct the file; its settings are ignored until then");
     }
-    let by = match settings.globals().profile.is_some() {
-        true => "--profile",
-        false => environment.which(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]).unwrap_or("the default"),
-    };
-    found.good("profile", format!("{}, from {by}", settings.profile_name()));
+    let by = settings.profile_named_by().unwrap_or("the default");
+    let name = settings.profile_name();
+    match settings.missing_profile() {
+        None => found.good("profile", format!("{name}, from {by}")),
+        Some(failure) => {
+            let text = format!("{name}, from {by}, does not exist");
+            found.bad("profile", State::Problem, text, advice_of(&failure));
+        }
+    }
 }
 
 /// Looks at the portal and its region.
@@ -160,6 +163,8 @@ fn portal(found: &mut Findings, stored: &StoredArgs, settings: &Settings) -> Opt
     let portal = named.and_then(|named| named.resolve(settings).map_err(|failure| ("region", failure)));
     let portal = match portal {
         Ok(portal) => portal,
+        // The profile is a finding already.
+        Err(_) if !stored.is_named() && settings.missing_profile().is_some() => return None,
         Err((check, failure)) => {
             found.bad(check, State::Problem, failure.message(), advice_of(&failure));
             return None;

@@ -139,6 +139,7 @@ fn sign_in(args: &LoginArgs, settings: &Settings, events: Events) -> Result<(), 
         return provider::run(args, settings);
     }
     let named = Named::of(&args.which(), settings)?;
+    settings.warn_of_missing_profile();
     let printer = match args.show_token && !events.is_on() {
         true => Some(rehearsed_printer(Operation::CreateToken, settings)?),
         false => None,

@@ -110,6 +110,7 @@ impl Named {
 
     /// Returns the portal of the profile, or of its source profile.
     fn of_profile(settings: &Settings) -> Result<Self, Failure> {
+        settings.require_profile()?;
         let (config, name) = (settings.config(), settings.profile_name());
         let source = match settings.profile() {
             Some(_) => config.sso_profile(name).map_err(|error| unresolved(&error, settings))?,

@@ -55,7 +55,14 @@ impl StoredArgs {
     /// # Errors
     /// The flags or the configuration are wrong.
     pub(crate) fn identity(&self, settings: &Settings) -> Result<Identity, Failure> {
-        Ok(self.named(settings)?.identity())
+        let named = self.named(settings)?;
+        settings.warn_of_missing_profile();
+        Ok(named.identity())
+    }
+
+    /// Returns whether a flag names the portal, and not the profile.
+    pub(super) const fn is_named(&self) -> bool {
+        self.start_url.is_some() || self.sso_session.is_some()
     }
 
     pub(super) fn named(&self, settings: &Settings) -> Result<Named, Failure> {
@@ -80,7 +87,9 @@ impl StoredArgs {
         settings: &Settings,
         run: impl FnOnce(&Files<'_>, Portal, &Store) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let portal = self.named(settings)?.resolve(settings)?;
+        let named = self.named(settings)?;
+        settings.warn_of_missing_profile();
+        let portal = named.resolve(settings)?;
         let place = portal.place(settings)?;
         let mut store = Store::of(&portal, &place, settings)?;
         store.takes_unknown_scopes = true;

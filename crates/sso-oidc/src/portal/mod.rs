@@ -133,6 +133,7 @@ fn caller(endpoint: Endpoint, settings: &Settings) -> Result<Caller, Failure> {
 
 /// Returns a caller of the portal API for a token that a flag gives: at the endpoint of the settings.
 fn caller_without_session(settings: &Settings) -> Result<Caller, Failure> {
+    settings.require_profile()?;
     let (region, variant) = (settings.region(), settings.variant()?);
     let (endpoint, is_custom) =
         settings.portal_endpoint(region.as_deref().unwrap_or("us-east-1"), variant)?;
