@@ -1,24 +1,30 @@
 //! `logout`: the end of a sign-in, at the portal and in the cache.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use device_flow::CallError;
 use oidc_proto::portal::PortalFault;
 use oidc_proto::{Endpoint, Operation};
-use sso_cache::{Cache, CachedToken, Identity, RoleCredentialsCache};
+use sso_cache::{Cache, CacheError, CachedToken, Content, Entry, Identity, RoleCredentialsCache};
 
 use crate::exit::{Failure, chain, warn};
 use crate::login::{StoredArgs, now, say};
 use crate::service::Caller;
 use crate::settings::Settings;
 
+/// The pause before a torn file is read again, and the number of times.
+const TORN: Duration = Duration::from_millis(20);
+const READS_OF_A_TORN_FILE: u32 = 5;
+
 /// The flags of `logout`.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
-It removes the token even if the portal cannot be reached. Registrations stay. Credentials of roles that were given out \
-stay valid until they expire.")]
+It removes the token even if the portal cannot be reached. A corrupt token file is removed, too; its session at the \
+portal, if there is one, lasts until it expires. With --all a file that cannot be read or removed does not stop the \
+others, and the exit code is 255. Registrations stay. Credentials of roles that were given out stay valid until they \
+expire.")]
 pub(crate) struct LogoutArgs {
     /// Sign out of all portals that have a token in the cache
     #[arg(long, conflicts_with_all = ["start_url", "sso_session"])]
@@ -47,59 +53,117 @@ pub(crate) fn run(args: &LogoutArgs, settings: &Settings) -> Result<(), Failure>
     })?;
     let cache = Cache::at(Cache::default_dir(&home));
     let roles = RoleCredentialsCache::at(RoleCredentialsCache::default_dir(&home));
-    let signed_out = match args.all {
-        true => all(&cache, args.stored.lock_timeout(), settings)?,
-        false => {
-            let identity = args.stored.identity(settings)?;
-            let path = cache.token_path(&identity);
-            // Before the file is read, so that a refresh in flight cannot store its token after it.
-            let guard = cache.lock(&identity, args.stored.lock_timeout());
-            let _guard = guard.map_err(|error| Failure::other(chain(&error)))?;
-            let token = cache.token(&identity).unwrap_or_else(|error| {
-                warn(chain(&error));
-                None
-            });
-            let is_there = token.is_some() || path.exists();
-            if let Some(token) = &token {
-                at_portal(token, settings);
-            }
-            if is_there {
-                remove(&path)?;
-                say(format_args!("Signed out of {}.", identity.as_str()));
-            } else {
-                say(format_args!("There is no stored token for {}.", identity.as_str()));
-            }
-            forget_roles(&roles, &identity, settings);
-            usize::from(is_there)
-        }
-    };
     if args.all {
-        let removed = roles.remove_all().map_err(|error| Failure::other(chain(&error)))?;
-        let portals = if signed_out == 1 { "portal" } else { "portals" };
-        let sets = if removed == 1 { "set" } else { "sets" };
-        say(match (signed_out, removed) {
-            (0, 0) => "There is no stored token.".to_owned(),
-            (_, 0) => format!("Signed out of {signed_out} {portals}."),
-            _ => format!(
-                "Signed out of {signed_out} {portals}, and removed {removed} cached {sets} of credentials."
-            ),
-        });
+        return all(&cache, &roles, args.stored.lock_timeout(), settings);
     }
+    let identity = args.stored.identity(settings)?;
+    let path = cache.token_path(&identity);
+    // Before the file is read, so that a refresh in flight cannot store its token after it.
+    let guard = cache.lock(&identity, args.stored.lock_timeout());
+    let _guard = guard.map_err(|error| Failure::other(chain(&error)))?;
+    let token = cache.token(&identity).unwrap_or_else(|error| {
+        warn(chain(&error));
+        None
+    });
+    let is_there = token.is_some() || path.exists();
+    if let Some(token) = &token {
+        at_portal(token, settings);
+    }
+    if is_there {
+        remove(&path)?;
+        say(format_args!("Signed out of {}.", identity.as_str()));
+    } else {
+        say(format_args!("There is no stored token for {}.", identity.as_str()));
+    }
+    forget_roles(&roles, &identity, settings);
     Ok(())
 }
 
-/// Signs out with each token of AWS's tools in the cache.
-fn all(cache: &Cache, lock_timeout: Duration, settings: &Settings) -> Result<usize, Failure> {
+/// Signs out with each token of AWS's tools in the cache, and removes all cached credentials of roles. A file that
+/// fails is told, and does not stop the others.
+///
+/// # Errors
+/// The cache is unreadable, or a file failed.
+fn all(
+    cache: &Cache,
+    roles: &RoleCredentialsCache,
+    lock_timeout: Duration,
+    settings: &Settings,
+) -> Result<(), Failure> {
     let failed = |error| Failure::other(chain(&error));
-    let listed = cache.tokens().map_err(failed)?;
-    for (path, token) in &listed {
+    let mut kept = 0_usize;
+    let mut count = |ended: Result<(), Failure>| match ended {
+        Ok(()) => 1,
+        Err(failure) => {
+            warn(failure.message());
+            kept += 1;
+            0_usize
+        }
+    };
+    // First, because a file that is being written is a token a moment later.
+    let unusable: Vec<Entry> = cache.entries().map_err(failed)?.filter(is_unusable).collect();
+    let removed: usize = unusable.iter().map(|entry| count(discard(cache, entry, lock_timeout))).sum();
+    let tokens = cache.tokens().map_err(failed)?;
+    let sign_out = |(path, token): &(PathBuf, CachedToken)| {
         let _guard = cache.lock_token(path, lock_timeout).map_err(failed)?;
         // A refresh may have replaced it before the lock was free.
         let now = cache.tokens().map_err(failed)?.into_iter().find(|(other, _)| other == path);
         at_portal(now.as_ref().map_or(token, |(_, token)| token), settings);
-        remove(path)?;
+        remove(path)
+    };
+    let signed_out: usize = tokens.iter().map(|token| count(sign_out(token))).sum();
+    let sets = roles.remove_all().map_err(failed)?;
+    say_all(signed_out, removed + kept, sets);
+    match kept {
+        0 => Ok(()),
+        1 => Err(Failure::other("1 file of the cache stays")),
+        _ => Err(Failure::other(format_args!("{kept} files of the cache stay"))),
     }
-    Ok(listed.len())
+}
+
+/// Says what was done. Each of the other files has had a line of its own.
+fn say_all(signed_out: usize, others: usize, sets: usize) {
+    let portals = if signed_out == 1 { "portal" } else { "portals" };
+    let credentials = format!("{sets} cached {} of credentials", if sets == 1 { "set" } else { "sets" });
+    say(match (signed_out, others, sets) {
+        (0, 0, 0) => "There is no stored token.".to_owned(),
+        (0, _, 0) => return,
+        (0, _, _) => format!("Removed {credentials}."),
+        (_, _, 0) => format!("Signed out of {signed_out} {portals}."),
+        _ => format!("Signed out of {signed_out} {portals}, and removed {credentials}."),
+    });
+}
+
+/// Returns whether a file has the name of a token, and cannot be read as one.
+fn is_unusable(entry: &Entry) -> bool {
+    matches!(entry.content, Content::Unusable(_))
+}
+
+/// Removes a corrupt file, which may hold a token all the same. A file that becomes whole meanwhile stays.
+///
+/// # Errors
+/// The file cannot be read, locked or removed.
+fn discard(cache: &Cache, entry: &Entry, lock_timeout: Duration) -> Result<(), Failure> {
+    let failed = |error: &CacheError| Failure::other(chain(error));
+    let _guard = cache.lock_token(&entry.path, lock_timeout).map_err(|error| failed(&error))?;
+    for reads_left in (0..READS_OF_A_TORN_FILE).rev() {
+        let mut entries = cache.entries().map_err(|error| failed(&error))?;
+        let now = entries.find(|other| other.path == entry.path);
+        match now.as_ref().map(|now| &now.content) {
+            Some(Content::Unusable(error)) if error.corrupt_file().is_none() => return Err(failed(error)),
+            // AWS's tools write in place.
+            Some(Content::Unusable(_)) if reads_left > 0 => std::thread::sleep(TORN),
+            Some(Content::Unusable(error)) => {
+                remove(&entry.path)?;
+                warn(format_args!(
+                    "{}; it is removed, and the portal may still hold its session",
+                    chain(error)
+                ));
+            }
+            _ => break,
+        }
+    }
+    Ok(())
 }
 
 /// Ends the sign-in at the portal. A failure is a warning: the file is removed all the same.

@@ -1,0 +1,65 @@
+//! `logout --all` with files that it cannot use, and `logout` during a sign-in.
+
+mod common;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use common::Program;
+use common::session::{cache, identity, server, signed_in};
+use sso_oidc_server::Rotation;
+
+/// A name of a token file that no portal of these tests has.
+const OTHER: &str = "d033e22ae348aeb5660fc2140aec35850c4da997.json";
+
+fn in_cache(program: &Program, name: &str) -> PathBuf {
+    std::fs::create_dir_all(cache(program).dir()).unwrap();
+    cache(program).dir().join(name)
+}
+
+#[test]
+fn logout_of_all_names_a_corrupt_token_file_and_removes_it() {
+    let program = Program::new();
+    let (corrupt, theirs) = (in_cache(&program, OTHER), in_cache(&program, "kiro-auth-token.json"));
+    std::fs::write(&corrupt, r#"{"accessToken":"secret"#).unwrap();
+    std::fs::write(&theirs, "{").unwrap();
+    let run = program.run(&["logout", "--all"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{run:?}");
+    let (line, more) = run.stderr.split_once('\n').unwrap();
+    assert_eq!(more, "", "one line: {run:?}");
+    assert!(line.contains(&format!("the cache file {} is invalid: ", corrupt.display())), "{line}");
+    assert!(line.ends_with("it is removed, and the portal may still hold its session"), "{line}");
+    assert!(!run.stderr.contains("secret"), "{run:?}");
+    assert!(!corrupt.exists() && theirs.exists(), "another tool's file stays");
+    assert_eq!(program.run(&["logout", "--all"]).stderr, "There is no stored token.\n");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_does_not_keep_the_others_from_logout_of_all() {
+    let server = server(Rotation::Strict);
+    let program = signed_in(&server).var("AWS_ENDPOINT_URL_SSO", server.endpoint());
+    let unreadable = in_cache(&program, OTHER);
+    std::fs::create_dir(&unreadable).unwrap();
+    let said = program.run(&["logout", "--all"]).fails(255);
+    assert!(said.contains(&format!("[WARNING]: cannot read {}", unreadable.display())), "{said}");
+    assert!(said.contains("Signed out of 1 portal.\n"), "{said}");
+    assert!(said.ends_with("sso-oidc: [ERROR]: 1 file of the cache stays\n"), "{said}");
+    assert!(unreadable.exists() && !cache(&program).token_path(&identity()).exists());
+}
+
+#[test]
+fn a_token_file_that_is_being_written_is_waited_for_by_logout_of_all() {
+    let server = server(Rotation::Strict);
+    let program = signed_in(&server).var("AWS_ENDPOINT_URL_SSO", server.endpoint());
+    let path = cache(&program).token_path(&identity());
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, "{").unwrap();
+    let guard = cache(&program).lock(&identity(), Duration::ZERO).unwrap();
+    let child = program.command(&["logout", "--all"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    std::fs::write(&path, whole).unwrap();
+    drop(guard);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!path.exists());
+}
