@@ -5,7 +5,7 @@
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use oidc_proto::UnixSeconds;
@@ -201,20 +201,36 @@ impl Cache {
     /// ```
     #[must_use]
     pub fn held_locks(&self, identity: &Identity) -> Vec<CacheError> {
-        let held = |ending| {
-            let path = self.private_dir().join(format!("{}.{ending}", identity.file_name()));
-            // Closing the file releases the lock. Its line stays, which may name a killed holder.
-            let file =
-                platform::without_following(File::options().read(true).write(true)).open(&path).ok()?;
-            match file.try_lock() {
-                Err(TryLockError::WouldBlock) => {
-                    let holder = holder_in(&file);
-                    Some(CacheError::Locked { path, holder })
-                }
-                Ok(()) | Err(TryLockError::Error(_)) => None,
-            }
+        let path = |ending| self.private_dir().join(format!("{}.{ending}", identity.file_name()));
+        [REFRESH, SIGN_IN].into_iter().filter_map(|ending| held(path(ending))).collect()
+    }
+
+    /// Looks which sign-ins other processes have in progress, without taking a lock: the token file of each, which need
+    /// not exist yet, and a [`CacheError::Locked`] that names the holder. An unreadable directory has none.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use sso_cache::{Cache, CacheError, Identity};
+    /// # let home = tempfile::tempdir()?;
+    /// # let cache = Cache::at(Cache::default_dir(home.path()));
+    /// let identity = Identity::SessionName("corp".to_owned());
+    /// assert!(cache.held_sign_ins().is_empty());
+    /// let _signing_in = cache.lock_sign_in(&identity, Duration::ZERO)?;
+    /// let held = cache.held_sign_ins();
+    /// assert!(matches!(&held[..], [(path, CacheError::Locked { .. })] if *path == cache.token_path(&identity)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn held_sign_ins(&self) -> Vec<(PathBuf, CacheError)> {
+        let entries = std::fs::read_dir(self.private_dir()).into_iter().flatten().flatten();
+        let held = |entry: std::fs::DirEntry| {
+            let name = entry.file_name();
+            let token = name.to_str()?.strip_suffix(SIGN_IN)?.strip_suffix('.')?;
+            Some((self.dir().join(token), held(entry.path())?))
         };
-        [REFRESH, SIGN_IN].into_iter().filter_map(held).collect()
+        let mut found: Vec<_> = entries.filter_map(held).collect();
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        found
     }
 
     /// Takes the lock whose file has this ending.
@@ -270,6 +286,19 @@ impl Cache {
             return open_own(path);
         }
         Err(refused)
+    }
+}
+
+/// Returns the lock of this file as [`CacheError::Locked`], if a process holds it.
+fn held(path: PathBuf) -> Option<CacheError> {
+    // Closing the file releases the lock. Its line stays, which may name a killed holder.
+    let file = platform::without_following(File::options().read(true).write(true)).open(&path).ok()?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            let holder = holder_in(&file);
+            Some(CacheError::Locked { path, holder })
+        }
+        Ok(()) | Err(TryLockError::Error(_)) => None,
     }
 }
 

@@ -2,12 +2,13 @@
 
 mod common;
 
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use common::Program;
 use common::session::{cache, identity, server, signed_in};
-use sso_oidc_server::Rotation;
+use common::{Program, START_URL, with};
+use sso_oidc_server::{Approval, Config, Rotation, TestServer};
 
 /// A name of a token file that no portal of these tests has.
 const OTHER: &str = "d033e22ae348aeb5660fc2140aec35850c4da997.json";
@@ -62,4 +63,40 @@ fn a_token_file_that_is_being_written_is_waited_for_by_logout_of_all() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!path.exists());
+}
+
+#[test]
+fn a_sign_in_that_is_approved_after_a_logout_stands() {
+    let server =
+        TestServer::with(Config::default().with_approval(Approval::Manual).with_remembered_requests(100_000));
+    let server = server.unwrap();
+    let program = Program::new()
+        .var("AWS_ENDPOINT_URL_SSO_OIDC", server.endpoint())
+        .var("AWS_ENDPOINT_URL_SSO", server.endpoint());
+    let mut login = program.command(&with(&["--output", "ndjson"])).spawn().unwrap();
+    let code = BufReader::new(login.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok())
+        .find_map(|event| event["userCode"].as_str().map(str::to_owned))
+        .expect("the prompt");
+    let began = Instant::now();
+    let of_portal = ["logout", "--start-url", START_URL, "--region", "eu-west-1"];
+    for (line, done) in [
+        (&of_portal[..], format!("There is no stored token for {START_URL}.")),
+        (&["logout", "--all"], "There is no stored token.".to_owned()),
+    ] {
+        let run = program.run(line);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let said: Vec<&str> = run.stderr.lines().collect();
+        let by = format!("A sign-in that is in progress, by process {} (for ", login.id());
+        assert!(said.len() == 2 && said[0] == done && said[1].starts_with(&by), "{run:?}");
+    }
+    // Another portal's sign-in is none of its business.
+    let other = ["logout", "--start-url", "https://d-2.awsapps.com/start", "--region", "eu-west-1"];
+    assert!(!program.run(&other).stderr.contains("in progress"));
+    assert!(began.elapsed() < Duration::from_secs(30), "it waits for no sign-in");
+    server.approve(&code).unwrap();
+    assert!(login.wait().unwrap().success());
+    assert!(cache(&program).token(&identity()).unwrap().is_some());
 }

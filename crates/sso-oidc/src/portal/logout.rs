@@ -23,7 +23,9 @@ const READS_OF_A_TORN_FILE: u32 = 5;
 #[command(after_long_help = "\
 It removes the token even if the portal cannot be reached. A corrupt token file is removed, too; its session at the \
 portal, if there is one, lasts until it expires. With --all a file that cannot be read or removed does not stop the \
-others, and the exit code is 255. Registrations stay. Credentials of roles that were given out stay valid until they \
+others, and the exit code is 255. It \
+does not wait for a sign-in that is in progress. That one goes on, and stores its token once it is approved. \
+Registrations stay. Credentials of roles that were given out stay valid until they \
 expire.")]
 pub(crate) struct LogoutArgs {
     /// Sign out of all portals that have a token in the cache
@@ -76,6 +78,7 @@ pub(crate) fn run(args: &LogoutArgs, settings: &Settings) -> Result<(), Failure>
         say(format_args!("There is no stored token for {}.", identity.as_str()));
     }
     forget_roles(&roles, &identity, settings);
+    say_of_sign_ins(&cache, |token_file| token_file == path);
     Ok(())
 }
 
@@ -114,6 +117,7 @@ fn all(
     let signed_out: usize = tokens.iter().map(|token| count(sign_out(token))).sum();
     let sets = roles.remove_all().map_err(failed)?;
     say_all(signed_out, removed + kept, sets);
+    say_of_sign_ins(cache, |_| true);
     match kept {
         0 => Ok(()),
         1 => Err(Failure::other("1 file of the cache stays")),
@@ -132,6 +136,20 @@ fn say_all(signed_out: usize, others: usize, sets: usize) {
         (_, _, 0) => format!("Signed out of {signed_out} {portals}."),
         _ => format!("Signed out of {signed_out} {portals}, and removed {credentials}."),
     });
+}
+
+/// Says which other processes wait for an approval. Their sign-ins go on: their person has been asked, and approves or
+/// not after this.
+fn say_of_sign_ins(cache: &Cache, concerns: impl Fn(&Path) -> bool) {
+    for (_, held) in cache.held_sign_ins().iter().filter(|(token_file, _)| concerns(token_file)) {
+        let by = match held {
+            CacheError::Locked { holder: Some(holder), .. } => format!(", by {holder},"),
+            _ => String::new(),
+        };
+        say(format_args!(
+            "A sign-in that is in progress{by} goes on. Its token is stored if it is approved; Ctrl-C there cancels it."
+        ));
+    }
 }
 
 /// Returns whether a file has the name of a token, and cannot be read as one.
