@@ -8,8 +8,8 @@ use oidc_proto::portal::{
 };
 use oidc_proto::{Operation, Secret};
 
+use super::Portal;
 use super::pages::{Listing, PageArgs};
-use super::{Denied, Portal};
 use crate::exit::Failure;
 use crate::login::StoredArgs;
 use crate::output::{Document, Format, Printer, Rehearsal};
@@ -86,12 +86,14 @@ fn call<T>(
     operation: Operation,
     mut send: impl FnMut(&HttpClient, &Secret) -> Result<T, CallError>,
 ) -> Result<T, Failure> {
-    match given_token(args.access_token.as_deref(), settings)? {
+    let called = match given_token(args.access_token.as_deref(), settings)? {
         Some(token) => {
-            super::caller_without_session(settings)?.call(operation, |client| send(client, &token))
+            let caller = super::caller_without_session(settings)?;
+            super::call_with_given(&caller, operation, |client| send(client, &token))
         }
-        None => Portal::open(&args.stored, settings)?.call(operation, send).map_err(Denied::into_failure),
-    }
+        None => Portal::open(&args.stored, settings)?.call(operation, send),
+    };
+    called.map_err(|denied| denied.explained(operation))
 }
 
 /// Returns a printer, after its query was tried on a sample.

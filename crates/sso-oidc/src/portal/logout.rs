@@ -9,6 +9,7 @@ use oidc_proto::portal::PortalFault;
 use oidc_proto::{Endpoint, Operation};
 use sso_cache::{Cache, CacheError, CachedToken, Content, Entry, Identity, RoleCredentialsCache};
 
+use super::Denied;
 use crate::exit::{Failure, chain, warn};
 use crate::login::{StoredArgs, now, say};
 use crate::service::Caller;
@@ -48,7 +49,8 @@ pub(crate) struct LogoutArgs {
 pub(crate) fn run(args: &LogoutArgs, settings: &Settings) -> Result<(), Failure> {
     if let Some(token) = super::compatible::given_token(args.access_token.as_deref(), settings)? {
         let caller = super::caller_without_session(settings)?;
-        return caller.call(Operation::Logout, |client| client.logout(&token));
+        let called = super::call_with_given(&caller, Operation::Logout, |client| client.logout(&token));
+        return called.map_err(Denied::into_failure);
     }
     let home = settings.environment().home().ok_or_else(|| {
         Failure::config("the home directory, where the token is stored, is unknown").with_hint("set HOME")

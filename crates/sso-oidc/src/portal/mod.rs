@@ -2,6 +2,7 @@
 //!
 //! Each command takes the stored session, refreshed if that is due, and asks no person to sign in.
 
+mod advice;
 mod choice;
 mod compatible;
 mod credentials;
@@ -28,6 +29,7 @@ pub(crate) use listing::{AccountsArgs, RolesArgs, accounts, roles};
 pub(crate) use logout::{LogoutArgs, run as logout};
 pub(crate) use process::{CredentialProcessArgs, run as credential_process};
 
+use self::advice::{Origin, with_advice};
 use crate::exit::Failure;
 use crate::login::{StoredArgs, StoredSession};
 use crate::service::{self, Caller};
@@ -73,24 +75,25 @@ impl<'a> Portal<'a> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let kind = match &error {
-                CallError::Fault(fault) => PortalFault::of(fault),
-                _ => PortalFault::Other,
-            };
+            let kind = advice::kind(&error);
+            let mut failure = self.caller.failure(operation, &error);
             if kind == PortalFault::Unauthorized && !self.has_renewed {
                 self.has_renewed = true;
-                if let Ok(renewed) = self.stored.signed_in(self.settings, true) {
-                    self.session = renewed;
-                    continue;
+                match self.stored.signed_in(self.settings, true) {
+                    Ok(renewed) => {
+                        self.session = renewed;
+                        continue;
+                    }
+                    Err(cause) => failure = failure.with_detail(cause.message()),
                 }
             }
-            let failure = self.explained(self.caller.failure(operation, &error), kind);
+            let failure = self.explained(failure, &error);
             return Err(Denied { failure, lacks_role: kind == PortalFault::Forbidden });
         }
     }
 
     /// Adds what the user can do.
-    fn explained(&self, failure: Failure, kind: PortalFault) -> Failure {
+    fn explained(&self, failure: Failure, error: &CallError) -> Failure {
         let failure = match &self.session.custom_endpoint {
             Some(own) if !self.is_custom => failure.with_detail(format_args!(
                 "The token came from {own}, but the portal is {}; set AWS_ENDPOINT_URL_SSO.",
@@ -98,16 +101,8 @@ impl<'a> Portal<'a> {
             )),
             _ => failure,
         };
-        match kind {
-            PortalFault::Unauthorized => failure.with_hint(format_args!(
-                "the sign-in has ended, or its scopes lack sso:account:access; sign in with `{}`",
-                self.session.sign_in_command
-            )),
-            PortalFault::TooManyRequests => {
-                failure.with_hint("the calls are too frequent; try again in a minute")
-            }
-            _ => failure,
-        }
+        let origin = Origin::Stored { sign_in_command: &self.session.sign_in_command };
+        with_advice(failure, error, origin)
     }
 }
 
@@ -143,6 +138,21 @@ fn caller_without_session(settings: &Settings) -> Result<Caller, Failure> {
     caller(endpoint, settings)
 }
 
+/// Calls an operation with a token that a flag or a variable gives.
+///
+/// # Errors
+/// The failure of the call.
+fn call_with_given<T>(
+    caller: &Caller,
+    operation: Operation,
+    send: impl FnMut(&HttpClient) -> Result<T, CallError>,
+) -> Result<T, Denied> {
+    caller.call_or_error(operation, send).map_err(|error| Denied {
+        failure: with_advice(caller.failure(operation, &error), &error, Origin::Given),
+        lacks_role: advice::kind(&error) == PortalFault::Forbidden,
+    })
+}
+
 /// A call of the portal that failed.
 pub(crate) struct Denied {
     failure: Failure,
@@ -153,6 +163,14 @@ pub(crate) struct Denied {
 impl Denied {
     fn into_failure(self) -> Failure {
         self.failure
+    }
+
+    /// Returns the failure of a command that lists nothing for the user to choose from.
+    fn explained(self, operation: Operation) -> Failure {
+        match self.lacks_role {
+            true => advice::with_lacking_role(self.failure, operation),
+            false => self.failure,
+        }
     }
 }
 
