@@ -61,15 +61,21 @@ impl Settings {
         }
     }
 
-    /// Returns the session that a person chooses, who is asked once a run; `None` without a person or a session.
+    /// Returns the session that is meant where neither a flag nor a profile names one: the only one in the config file,
+    /// or that which a person chooses, who is asked once a run. `None` without a person or a session.
+    ///
+    /// With a profile that was named and is without a portal the only session would be a guess.
     ///
     /// # Errors
     /// The person gave up.
     pub(crate) fn choose_session(&self) -> Result<Option<&str>, Failure> {
         if self.chosen_session.get().is_none() {
             let sessions: Vec<String> = self.config().session_names().map(str::to_owned).collect();
-            let picked = pick("Which session?", &sessions, self)?;
-            if let Some(session) = picked.and_then(|picked| sessions.into_iter().nth(picked)) {
+            let chosen = match sessions.as_slice() {
+                [_] if self.profile_named_by().is_none() => Some(0),
+                _ => pick("Which session?", &sessions, self)?,
+            };
+            if let Some(session) = chosen.and_then(|chosen| sessions.into_iter().nth(chosen)) {
                 let _ = self.chosen_session.set(session);
             }
         }

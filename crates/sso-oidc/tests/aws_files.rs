@@ -120,3 +120,17 @@ fn what_is_not_found_is_named_with_the_files_and_with_what_was_perhaps_meant() {
     let stderr = both.run(&["login", "--sso-session", "work"]).fails(253);
     assert!(stderr.contains("--profile work"), "{stderr}");
 }
+
+#[test]
+fn the_only_session_of_the_config_file_is_meant_where_none_is_named() {
+    let keys = "[profile keys]\nregion = us-east-1\n";
+    let of_one = program(&format!("{CORP}{keys}"), "");
+    assert_eq!(endpoint(&of_one, &[]).0, EU_WEST_1);
+
+    // A profile that has no portal does not mean that of a session.
+    let named = of_one.run(&["login", "--profile", "keys"]).fails(253);
+    assert!(named.contains("You must specify a start URL"), "{named}");
+    let of_two = program(&format!("{CORP}{}", CORP.replace("corp", "other")), "");
+    let said = of_two.run(&["login"]).fails(253);
+    assert!(said.contains("The sessions in the config file: corp, other"), "{said}");
+}
