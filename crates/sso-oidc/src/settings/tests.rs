@@ -1,6 +1,7 @@
 //! Tests of the precedence of flags, environment and profile.
 
 use clap::Parser;
+use oidc_proto::Variant;
 
 use super::*;
 use crate::exit::Exit;
