@@ -99,8 +99,10 @@ class Tools(SignedIn):
 
     def test_our_program_takes_the_credentials_that_botocore_has_cached(self):
         key = self.python(CACHED_BY_BOTOCORE, "work")
-        self.assertEqual(self.our_key("--profile", "work", AWS_ENDPOINT_URL_SSO=NOWHERE), key)
-        self.assertEqual(self.our_key("--sso-session", "corp", *ROLE, AWS_ENDPOINT_URL_SSO=NOWHERE), key)
+        # A file of botocore's does not name the endpoint, and counts as from AWS.
+        self.assertEqual(self.our_key("--profile", "work", AWS_ENDPOINT_URL_SSO=""), key)
+        self.assertEqual(self.our_key("--sso-session", "corp", *ROLE, AWS_ENDPOINT_URL_SSO=""), key)
+        self.assertNotEqual(self.our_key("--profile", "work"), key)
 
     def test_both_name_a_file_alike_and_write_the_same_members(self):
         self.ok(ours("login", "--profile", "legacy", "--no-browser", "--use-device-code", **self.settings))
@@ -113,8 +115,8 @@ class Tools(SignedIn):
                 ((our_name, our),) = self.role_files().items()
                 (self.roles / name).unlink()
                 self.assertEqual(our_name, name)
-                # One more, by which a sign-out finds what it has to remove.
-                self.assertEqual(set(our), {*theirs, "Identity"})
+                # These tell whose they are, for a sign-out and for another portal of the same name.
+                self.assertEqual(set(our), {*theirs, "Identity", "StartUrl", "Endpoint"})
                 self.assertEqual({name: type(value) for name, value in our["Credentials"].items()},
                                  {name: type(value) for name, value in theirs["Credentials"].items()})
                 self.assertRegex(theirs["Credentials"]["Expiration"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use oidc_proto::portal::RoleCredentials;
-use oidc_proto::{Secret, UnixSeconds};
+use oidc_proto::{Endpoint, Secret, UnixSeconds};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -15,7 +15,12 @@ use crate::{Cache, CacheError, Guard, Identity, identity, python, time};
 /// The kind of credentials that a sign-in gives.
 const SSO: &str = "sso";
 
-/// The key of a role's credentials: the session or start URL, the account and the role.
+/// The key of a role's credentials: the session or start URL, the account and the role. These name the file, as in the
+/// AWS CLI.
+///
+/// The portal and its endpoint do not, but a session's section may get another start URL, and a test server may answer
+/// for the region. So files of this crate say where they come from, and a key of another origin finds nothing. A file of
+/// the AWS CLI does not say it, and counts as from AWS.
 ///
 /// ```
 /// use sso_cache::{Identity, RoleKey};
@@ -27,13 +32,68 @@ pub struct RoleKey {
     identity: Identity,
     account_id: String,
     role_name: String,
+    start_url: Option<String>,
+    endpoint: Option<String>,
 }
 
 impl RoleKey {
     /// Creates a key. The account's id has twelve digits.
     #[must_use]
     pub fn new(identity: &Identity, account_id: impl Into<String>, role_name: impl Into<String>) -> Self {
-        Self { identity: identity.clone(), account_id: account_id.into(), role_name: role_name.into() }
+        let (account_id, role_name) = (account_id.into(), role_name.into());
+        Self { identity: identity.clone(), account_id, role_name, start_url: None, endpoint: None }
+    }
+
+    /// Sets the start URL of the portal.
+    ///
+    /// ```
+    /// # use oidc_proto::{Secret, UnixSeconds, portal::RoleCredentials};
+    /// # use sso_cache::{Identity, RoleCredentialsCache, RoleKey};
+    /// # let home = tempfile::tempdir()?;
+    /// # let cache = RoleCredentialsCache::at(home.path().join("cache"));
+    /// # let end = UnixSeconds::new(1_900_000_000);
+    /// # let credentials = RoleCredentials::new("ASIAEXAMPLE", Secret::from("key"), Secret::from("token"), end);
+    /// let key = RoleKey::new(&Identity::SessionName("corp".to_owned()), "012345678901", "ReadOnly");
+    /// let before = key.clone().with_start_url("https://d-1111111111.awsapps.com/start");
+    /// cache.save(&before, &credentials)?;
+    /// assert_eq!(cache.load(&key.with_start_url("https://d-2222222222.awsapps.com/start")), None);
+    /// assert_eq!(cache.load(&before), Some(credentials));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_start_url(mut self, start_url: impl Into<String>) -> Self {
+        self.start_url = Some(start_url.into());
+        self
+    }
+
+    /// Sets the endpoint of the portal API, if it is not one of AWS's own.
+    ///
+    /// ```
+    /// # use oidc_proto::{Endpoint, Secret, UnixSeconds, portal::RoleCredentials};
+    /// # use sso_cache::{Identity, RoleCredentialsCache, RoleKey};
+    /// # let home = tempfile::tempdir()?;
+    /// # let cache = RoleCredentialsCache::at(home.path().join("cache"));
+    /// # let end = UnixSeconds::new(1_900_000_000);
+    /// # let credentials = RoleCredentials::new("ASIAEXAMPLE", Secret::from("key"), Secret::from("token"), end);
+    /// let at_aws = RoleKey::new(&Identity::SessionName("corp".to_owned()), "012345678901", "ReadOnly");
+    /// let in_a_test = at_aws.clone().with_endpoint(&Endpoint::custom("http://127.0.0.1:8080")?);
+    /// cache.save(&in_a_test, &credentials)?;
+    /// assert_eq!(cache.load(&at_aws), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: &Endpoint) -> Self {
+        self.endpoint = Some(endpoint.to_string());
+        self
+    }
+
+    /// Returns whether credentials in a file of this key's name are those that the key means.
+    fn is_of(&self, contents: &Contents<'_>) -> bool {
+        let is_of_portal = match (&self.start_url, &contents.start_url) {
+            (Some(wanted), Some(found)) => wanted == found,
+            _ => true,
+        };
+        is_of_portal && self.endpoint.as_deref() == contents.endpoint.as_deref()
     }
 
     /// Returns the file's name: the SHA-1 of the key as minified JSON with sorted members, and `.json`, as in the AWS
@@ -54,8 +114,8 @@ impl RoleKey {
     }
 }
 
-/// The directory of role credentials, which the AWS CLI shares. They outlive a sign-out: the service keeps them valid
-/// to their expiry.
+/// The directory of role credentials, which the AWS CLI shares. The service keeps them valid to their expiry, whatever
+/// becomes of the sign-in. So a sign-out removes them, and a new sign-in does, which may be another person's.
 ///
 /// ```
 /// use core::time::Duration;
@@ -100,11 +160,11 @@ impl RoleCredentialsCache {
         self.files.dir()
     }
 
-    /// Reads the credentials under this key. A file that cannot be read counts as absent, because the portal gives
-    /// other credentials at any time.
+    /// Reads the credentials under this key. A file that cannot be read, or is of another portal or endpoint, counts as
+    /// absent, because the portal gives other credentials at any time.
     #[must_use]
     pub fn load(&self, key: &RoleKey) -> Option<RoleCredentials> {
-        read(&read_file(&self.dir().join(key.file_name()))?)
+        read(&read_file(&self.dir().join(key.file_name()))?, key)
     }
 
     /// Writes the credentials, whole or not at all, readable by their owner only.
@@ -257,9 +317,13 @@ struct Contents<'a> {
     #[serde(borrow)]
     provider_type: Cow<'a, str>,
     credentials: Members<'a>,
-    /// The session or start URL, which the AWS CLI neither writes nor reads.
+    /// The session or start URL. The AWS CLI neither writes nor reads this member and those after it.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     identity: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    start_url: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    endpoint: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -277,13 +341,15 @@ struct Members<'a> {
     account_id: Option<Cow<'a, str>>,
 }
 
-fn read(bytes: &[u8]) -> Option<RoleCredentials> {
-    let Contents { provider_type, credentials, .. } = serde_json::from_slice(bytes).ok()?;
-    let end: UnixSeconds = time::parse(&credentials.expiration)?;
-    let [key, token] = [credentials.secret_access_key, credentials.session_token];
-    (provider_type == SSO).then(|| {
-        RoleCredentials::new(credentials.access_key_id, Secret::from(&*key), Secret::from(&*token), end)
-    })
+fn read(bytes: &[u8], key: &RoleKey) -> Option<RoleCredentials> {
+    let contents: Contents<'_> = serde_json::from_slice(bytes).ok()?;
+    if contents.provider_type != SSO || !key.is_of(&contents) {
+        return None;
+    }
+    let found = contents.credentials;
+    let end: UnixSeconds = time::parse(&found.expiration)?;
+    let [secret, token] = [found.secret_access_key, found.session_token].map(|text| Secret::from(&*text));
+    Some(RoleCredentials::new(found.access_key_id, secret, token, end))
 }
 
 fn write(key: &RoleKey, credentials: &RoleCredentials) -> Zeroizing<Vec<u8>> {
@@ -297,6 +363,8 @@ fn write(key: &RoleKey, credentials: &RoleCredentials) -> Zeroizing<Vec<u8>> {
             account_id: Some(key.account_id.as_str().into()),
         },
         identity: Some(key.identity.as_str().into()),
+        start_url: key.start_url.as_deref().map(Cow::Borrowed),
+        endpoint: key.endpoint.as_deref().map(Cow::Borrowed),
     };
     // Large enough not to grow, which would leave copies of secrets.
     let mut bytes = Zeroizing::new(Vec::with_capacity(16_384));
@@ -324,10 +392,18 @@ mod tests {
         }
     }
 
+    const OF_THE_AWS_CLI: &str = r#"{"ProviderType": "sso", "Credentials": {"AccessKeyId": "A",
+        "SecretAccessKey": "s\u00e9", "SessionToken": "t", "Expiration": "2008-09-23T12:43:20UTC",
+        "AccountId": "012345678901"}}"#;
+
+    fn key() -> RoleKey {
+        RoleKey::new(&Identity::SessionName("corp".to_owned()), "012345678901", "ReadOnly")
+    }
+
     #[test]
     fn a_file_of_the_aws_cli_is_read_and_any_other_counts_as_absent() {
-        let text = r#"{"ProviderType": "sso", "Credentials": {"AccessKeyId": "A", "SecretAccessKey": "s\u00e9", "SessionToken": "t", "Expiration": "2008-09-23T12:43:20UTC", "AccountId": "012345678901"}}"#;
-        let found = read(text.as_bytes()).unwrap();
+        let text = OF_THE_AWS_CLI;
+        let found = read(text.as_bytes(), &key()).unwrap();
         assert_eq!((found.access_key_id.as_str(), found.secret_access_key.expose()), ("A", "sé"));
         assert_eq!(found.expiration, UnixSeconds::new(1_222_173_800));
         for other in [
@@ -337,7 +413,30 @@ mod tests {
             text.replace("}}", "}"),
             String::new(),
         ] {
-            assert_eq!(read(other.as_bytes()), None, "{other}");
+            assert_eq!(read(other.as_bytes(), &key()), None, "{other}");
         }
+    }
+
+    #[test]
+    fn credentials_of_another_portal_or_endpoint_count_as_absent() {
+        let at = |url: &str| key().with_endpoint(&Endpoint::custom(url).unwrap());
+        let [one, other] = ["https://one.example/start", "https://other.example/start"];
+        let end = UnixSeconds::new(1_900_000_000);
+        let credentials = RoleCredentials::new("A", Secret::from("s"), Secret::from("t"), end);
+        for (wanted, found, is_taken) in [
+            (key(), key(), true),
+            (key().with_start_url(one), key().with_start_url(one), true),
+            (key().with_start_url(one), key().with_start_url(other), false),
+            (key().with_start_url(one), key(), true),
+            (at("http://127.0.0.1:1"), at("http://127.0.0.1:1"), true),
+            (at("http://127.0.0.1:1"), at("http://127.0.0.1:2"), false),
+            (at("http://127.0.0.1:1"), key(), false),
+            (key(), at("http://127.0.0.1:1"), false),
+        ] {
+            let read = read(&write(&found, &credentials), &wanted);
+            assert_eq!(read, is_taken.then(|| credentials.clone()), "{wanted:?} in {found:?}");
+        }
+        // Credentials that the AWS CLI got from AWS must not get into a test.
+        assert_eq!(read(OF_THE_AWS_CLI.as_bytes(), &at("http://127.0.0.1:1")), None);
     }
 }

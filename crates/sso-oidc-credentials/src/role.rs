@@ -31,7 +31,12 @@ pub(crate) struct AtPortal<'a> {
 
 impl AtPortal<'_> {
     fn key(&self) -> RoleKey {
-        RoleKey::new(&self.portal.identity, &self.role.account_id, &self.role.role_name)
+        let key = RoleKey::new(&self.portal.identity, &self.role.account_id, &self.role.role_name);
+        let key = key.with_start_url(&self.portal.start_url);
+        match &self.portal.portal_endpoint {
+            (endpoint, true) => key.with_endpoint(endpoint),
+            _ => key,
+        }
     }
 
     /// Returns the cached credentials, if they are good for a while.

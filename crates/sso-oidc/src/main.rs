@@ -56,6 +56,7 @@ mod output;
 mod picker;
 mod portal;
 mod registration_key;
+mod role_cache;
 mod serve;
 mod service;
 mod settings;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::session::{asked, cache, identity, server, signed_in};
 use common::{Program, START_URL, Stub, response, success};
 use oidc_proto::portal::RoleCredentials;
-use oidc_proto::{Operation, Secret, UnixSeconds};
+use oidc_proto::{Endpoint, Operation, Secret, UnixSeconds};
 use sso_cache::{RoleCredentialsCache, RoleKey};
 use sso_oidc_server::{Rotation, TestServer};
 
@@ -48,11 +48,11 @@ fn key() -> RoleKey {
 }
 
 /// Stores credentials that are valid for this time.
-fn store(program: &Program, seconds: i64) {
+fn store(program: &Program, key: &RoleKey, seconds: i64) {
     let now = UnixSeconds::from(std::time::SystemTime::now()).get();
     let end = UnixSeconds::new(now + seconds);
     let credentials = RoleCredentials::new("ASIACACHED", Secret::from("key"), Secret::from("token"), end);
-    roles(program).save(&key(), &credentials).unwrap();
+    roles(program).save(key, &credentials).unwrap();
 }
 
 #[test]
@@ -83,12 +83,12 @@ fn cached_credentials_need_no_server_and_no_session_until_their_last_quarter_of_
     let program = at_portal(&server);
     let nowhere = Program::new();
     for (seconds, is_used) in [(16 * 60, true), (14 * 60, false), (-1, false)] {
-        store(&nowhere, seconds);
+        store(&nowhere, &key(), seconds);
         let run = nowhere.run(&with("credential-process", &[]));
         assert_eq!(run.code, Some(if is_used { 0 } else { 255 }), "{run:?}");
         assert_eq!(run.stdout.contains("ASIACACHED"), is_used, "{run:?}");
     }
-    store(&program, 3_600);
+    store(&program, &key().with_endpoint(&Endpoint::custom(server.endpoint()).unwrap()), 3_600);
     assert!(program.run(&with("credentials", &[])).ok().contains("ASIACACHED"));
     assert_eq!(calls(&server), 0);
     assert!(!program.run(&with("credentials", &["--no-cache"])).ok().contains("ASIACACHED"));

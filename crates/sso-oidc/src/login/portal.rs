@@ -19,7 +19,7 @@ pub(super) struct Which<'a> {
 /// A portal as the flags or the config file name it.
 #[derive(Debug)]
 pub(super) struct Named {
-    start_url: StartUrl,
+    pub(super) start_url: StartUrl,
     /// The name of its SSO session, if it has one.
     session: Option<String>,
     /// Its settings in the config file, if it comes from there.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use device_flow::Session;
 use device_flow::renewal::RenewalOutcome;
-use oidc_proto::{Endpoint, Variant};
+use oidc_proto::{Endpoint, StartUrl, Variant};
 use sso_cache::Identity;
 
 use super::CtrlC;
@@ -55,9 +55,20 @@ impl StoredArgs {
     /// # Errors
     /// The flags or the configuration are wrong.
     pub(crate) fn identity(&self, settings: &Settings) -> Result<Identity, Failure> {
+        Ok(self.identity_and_start_url(settings)?.0)
+    }
+
+    /// Returns the identity of the token in the cache, and the start URL of its portal. Nothing is sent.
+    ///
+    /// # Errors
+    /// The flags or the configuration are wrong.
+    pub(crate) fn identity_and_start_url(
+        &self,
+        settings: &Settings,
+    ) -> Result<(Identity, StartUrl), Failure> {
         let named = self.named(settings)?;
         settings.warn_of_missing_profile();
-        Ok(named.identity())
+        Ok((named.identity(), named.start_url))
     }
 
     /// Returns whether a flag names the portal, and not the profile.

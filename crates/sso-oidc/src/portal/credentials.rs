@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use clap::Args;
-use oidc_proto::Operation;
 use oidc_proto::portal::{GetRoleCredentialsRequest, RoleCredentials};
-use sso_cache::{CacheError, RoleCredentialsCache, RoleKey};
+use oidc_proto::{Endpoint, Operation, StartUrl};
+use sso_cache::{CacheError, Identity, RoleCredentialsCache, RoleKey};
 
 use super::format::{CredentialsFormat, render};
 use super::role::{Role, RoleArgs};
 use super::{Denied, Portal};
 use crate::exit::{Failure, chain, print_data, warn};
 use crate::login::{StoredArgs, now};
+use crate::role_cache;
 use crate::settings::Settings;
 
 /// The shortest remaining life of cached credentials, as in botocore, which renews them then.
@@ -63,12 +64,11 @@ pub(super) fn get(
     settings: &Settings,
 ) -> Result<(Role, RoleCredentials), Failure> {
     let wanted = args.wanted(settings);
-    let home = settings.environment().home();
-    let cache = home.map(|home| RoleCredentialsCache::at(RoleCredentialsCache::default_dir(&home)));
-    let identity = stored.identity(settings)?;
+    let cache = role_cache::of(settings);
+    let source = Source::of(stored, settings)?;
     let fresh = Fresh { no_cache, lock_timeout: stored.lock_timeout() };
     if let (Some(role), Some(cache)) = (wanted.exact(), &cache) {
-        let key = RoleKey::new(&identity, &role.account_id, &role.role_name);
+        let key = source.key(&role);
         // Without a lock first: good credentials need none.
         if let Some(found) = good(cache, &key).filter(|_| !no_cache) {
             return Ok((role, found));
@@ -90,7 +90,7 @@ pub(super) fn get(
                 if found == role {
                     return Err(portal.without_role(denied.failure, &role));
                 }
-                return asked(&mut portal, found, Some(cache), &identity, &fresh);
+                return asked(&mut portal, found, Some(cache), &source, &fresh);
             }
             Err(denied) if denied.lacks_role => return Err(portal.without_role(denied.failure, &role)),
             Err(denied) => return Err(denied.failure),
@@ -98,7 +98,35 @@ pub(super) fn get(
     }
     let mut portal = Portal::open(stored, settings)?;
     let role = wanted.find(&mut portal)?;
-    asked(&mut portal, role, cache.as_ref(), &identity, &fresh)
+    asked(&mut portal, role, cache.as_ref(), &source, &fresh)
+}
+
+/// Where credentials come from: the portal, by its session and start URL, and the endpoint that the settings name.
+struct Source {
+    identity: Identity,
+    start_url: StartUrl,
+    endpoint: Option<Endpoint>,
+}
+
+impl Source {
+    /// Returns the source that is meant. Nothing is sent.
+    ///
+    /// # Errors
+    /// The flags or the configuration are wrong.
+    fn of(stored: &StoredArgs, settings: &Settings) -> Result<Self, Failure> {
+        let (identity, start_url) = stored.identity_and_start_url(settings)?;
+        Ok(Self { identity, start_url, endpoint: settings.custom_portal_endpoint()? })
+    }
+
+    /// Returns the key of a role's credentials in the cache.
+    fn key(&self, role: &Role) -> RoleKey {
+        let key = RoleKey::new(&self.identity, &role.account_id, &role.role_name);
+        let key = key.with_start_url(self.start_url.as_str());
+        match &self.endpoint {
+            Some(endpoint) => key.with_endpoint(endpoint),
+            None => key,
+        }
+    }
 }
 
 /// How fresh the credentials must be.
@@ -112,10 +140,10 @@ fn asked(
     portal: &mut Portal<'_>,
     role: Role,
     cache: Option<&RoleCredentialsCache>,
-    identity: &sso_cache::Identity,
+    source: &Source,
     fresh: &Fresh,
 ) -> Result<(Role, RoleCredentials), Failure> {
-    let key = RoleKey::new(identity, &role.account_id, &role.role_name);
+    let key = source.key(&role);
     let cached = || cache.filter(|_| !fresh.no_cache).and_then(|cache| good(cache, &key));
     if let Some(found) = cached() {
         return Ok((role, found));

@@ -7,13 +7,14 @@ use clap::Args;
 use device_flow::CallError;
 use oidc_proto::portal::PortalFault;
 use oidc_proto::{Endpoint, Operation};
-use sso_cache::{Cache, CacheError, CachedToken, Content, Entry, Identity, RoleCredentialsCache};
+use sso_cache::{Cache, CacheError, CachedToken, Content, Entry};
 
 use super::Denied;
 use crate::exit::{Failure, chain, warn};
 use crate::login::{StoredArgs, now, say};
 use crate::service::Caller;
 use crate::settings::Settings;
+use crate::{role_cache, stored};
 
 /// The pause before a torn file is read again, and the number of times.
 const TORN: Duration = Duration::from_millis(20);
@@ -24,10 +25,8 @@ const READS_OF_A_TORN_FILE: u32 = 5;
 #[command(after_long_help = "\
 It removes the token even if the portal cannot be reached. A corrupt token file is removed, too; its session at the \
 portal, if there is one, lasts until it expires. With --all a file that cannot be read or removed does not stop the \
-others, and the exit code is 255. It \
-does not wait for a sign-in that is in progress. That one goes on, and stores its token once it is approved. \
-Registrations stay. Credentials of roles that were given out stay valid until they \
-expire.")]
+others, and the exit code is 255. It does not wait for a sign-in that is in progress. That one goes on, and stores its \
+token once it is approved. Registrations stay. Credentials of roles that were given out stay valid until they expire.")]
 pub(crate) struct LogoutArgs {
     /// Sign out of all portals that have a token in the cache
     #[arg(long, conflicts_with_all = ["start_url", "sso_session"])]
@@ -52,13 +51,9 @@ pub(crate) fn run(args: &LogoutArgs, settings: &Settings) -> Result<(), Failure>
         let called = super::call_with_given(&caller, Operation::Logout, |client| client.logout(&token));
         return called.map_err(Denied::into_failure);
     }
-    let home = settings.environment().home().ok_or_else(|| {
-        Failure::config("the home directory, where the token is stored, is unknown").with_hint("set HOME")
-    })?;
-    let cache = Cache::at(Cache::default_dir(&home));
-    let roles = RoleCredentialsCache::at(RoleCredentialsCache::default_dir(&home));
+    let cache = stored::cache(settings)?;
     if args.all {
-        return all(&cache, &roles, args.stored.lock_timeout(), settings);
+        return all(&cache, args.stored.lock_timeout(), settings);
     }
     let identity = args.stored.identity(settings)?;
     let path = cache.token_path(&identity);
@@ -79,7 +74,7 @@ pub(crate) fn run(args: &LogoutArgs, settings: &Settings) -> Result<(), Failure>
     } else {
         say(format_args!("There is no stored token for {}.", identity.as_str()));
     }
-    forget_roles(&roles, &identity, settings);
+    role_cache::forget(&identity, settings);
     say_of_sign_ins(&cache, |token_file| token_file == path);
     Ok(())
 }
@@ -89,12 +84,7 @@ pub(crate) fn run(args: &LogoutArgs, settings: &Settings) -> Result<(), Failure>
 ///
 /// # Errors
 /// The cache is unreadable, or a file failed.
-fn all(
-    cache: &Cache,
-    roles: &RoleCredentialsCache,
-    lock_timeout: Duration,
-    settings: &Settings,
-) -> Result<(), Failure> {
+fn all(cache: &Cache, lock_timeout: Duration, settings: &Settings) -> Result<(), Failure> {
     let failed = |error| Failure::other(chain(&error));
     let mut kept = 0_usize;
     let mut count = |ended: Result<(), Failure>| match ended {
@@ -117,7 +107,7 @@ fn all(
         remove(path)
     };
     let signed_out: usize = tokens.iter().map(|token| count(sign_out(token))).sum();
-    let sets = roles.remove_all().map_err(failed)?;
+    let sets = role_cache::of(settings).map_or(Ok(0), |roles| roles.remove_all()).map_err(failed)?;
     say_all(signed_out, removed + kept, sets);
     say_of_sign_ins(cache, |_| true);
     match kept {
@@ -219,24 +209,5 @@ fn remove(path: &Path) -> Result<(), Failure> {
             Err(Failure::other(format_args!("cannot remove {}: {error}", path.display())))
         }
         _ => Ok(()),
-    }
-}
-
-/// Removes the cached credentials of this session: our own, and the AWS CLI's of the roles that profiles name.
-fn forget_roles(roles: &RoleCredentialsCache, identity: &Identity, settings: &Settings) {
-    if let Err(error) = roles.remove_of(identity) {
-        warn(chain(&error));
-    }
-    let config = settings.config();
-    for name in config.profile_names() {
-        let Some(profile) = config.profile(name) else { continue };
-        if !config.resolve_sso(name).is_ok_and(|sso| sso.identity == *identity) {
-            continue;
-        }
-        if let (Some(account), Some(role)) = (profile.text("sso_account_id"), profile.text("sso_role_name"))
-            && let Err(error) = roles.remove(&sso_cache::RoleKey::new(identity, account, role))
-        {
-            warn(chain(&error));
-        }
     }
 }

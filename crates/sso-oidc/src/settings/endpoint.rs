@@ -64,10 +64,18 @@ impl Settings {
         region: &str,
         variant: Variant,
     ) -> Result<(Endpoint, bool), Failure> {
-        Ok(match self.endpoint_url_of(Api::Portal)? {
-            Some(url) => (self.custom(&url)?, true),
+        Ok(match self.custom_portal_endpoint()? {
+            Some(endpoint) => (endpoint, true),
             None => (Endpoint::regional(Api::Portal, region, variant).map_err(Failure::config)?, false),
         })
+    }
+
+    /// Returns the custom endpoint of the portal API, if one is set.
+    ///
+    /// # Errors
+    /// It is invalid.
+    pub(crate) fn custom_portal_endpoint(&self) -> Result<Option<Endpoint>, Failure> {
+        self.endpoint_url_of(Api::Portal)?.map(|url| self.custom(&url)).transpose()
     }
 
     fn custom(&self, url: &str) -> Result<Endpoint, Failure> {
