@@ -42,6 +42,7 @@ const EXAMPLES: [(&str, &[&str]); 23] = [
         &[
             "sso-oidc login --start-url https://d-1234567890.awsapps.com/start --region eu-west-1",
             "sso-oidc login --sso-session corp --if-needed",
+            "sso-oidc login --all --if-needed",
             "sso-oidc login --profile work --use-device-code",
             "sso-oidc login --issuer https://id.example --client-id my-tool --show-token",
         ],

@@ -101,7 +101,8 @@ fn every_command_line_of_the_program_runs() {
     let server = TestServer::with(config).unwrap();
     let program = Program::new()
         .config(
-            "[profile work]\nsso_start_url = https://d-1234567890.awsapps.com/start\nsso_region = eu-west-1\n",
+            "[profile work]\nsso_start_url = https://d-1234567890.awsapps.com/start\nsso_region = eu-west-1\n\
+             [sso-session corp]\nsso_start_url = https://d-1234567890.awsapps.com/start\nsso_region = eu-west-1\n",
         )
         .var("AWS_ENDPOINT_URL_SSO_OIDC", server.endpoint())
         .var("AWS_ENDPOINT_URL_SSO", server.endpoint())
@@ -139,7 +140,7 @@ fn every_command_line_of_the_program_runs() {
             _ => assert_eq!(json, 28_800, "--query expiresIn"),
         }
     }
-    assert_eq!(ran, 20);
+    assert_eq!(ran, 21);
 }
 
 #[test]

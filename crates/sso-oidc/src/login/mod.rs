@@ -10,6 +10,7 @@ mod portal;
 mod provider;
 mod refresh;
 mod refused;
+mod several;
 mod stay;
 mod store;
 mod stored;
@@ -53,9 +54,20 @@ pub(crate) struct LoginArgs {
     #[arg(long, value_name = "URL")]
     start_url: Option<String>,
 
-    /// Take start URL, region and scopes from [sso-session NAME] of the config file
+    /// Take start URL, region and scopes from [sso-session NAME] of the config file; may be repeated, for one sign-in
+    /// after the other
     #[arg(long, value_name = "NAME", conflicts_with = "start_url")]
-    sso_session: Option<String>,
+    sso_session: Vec<String>,
+
+    /// Sign in to every [sso-session] of the config file, one after the other
+    #[arg(
+        long,
+        conflicts_with_all = [
+            "start_url", "sso_session", "issuer", "device_authorization_endpoint", "authorization_endpoint",
+            "token_endpoint", "no_cache",
+        ]
+    )]
+    all: bool,
 
     /// Request these scopes instead of the configured ones; with AWS's sso:account:access comes a refresh token
     #[arg(long, visible_alias = "scope", value_name = "SCOPE", num_args = 1.., value_delimiter = ',')]
@@ -103,9 +115,8 @@ pub(crate) struct LoginArgs {
 }
 
 impl LoginArgs {
-    fn which(&self) -> Which<'_> {
-        let (start_url, sso_session) = (self.start_url.as_deref(), self.sso_session.as_deref());
-        Which { start_url, sso_session, scopes: &self.scopes }
+    fn which<'a>(&'a self, sso_session: Option<&'a str>) -> Which<'a> {
+        Which { start_url: self.start_url.as_deref(), sso_session, scopes: &self.scopes }
     }
 
     fn wish(&self, flow: Flow) -> Wish {
@@ -124,10 +135,22 @@ impl LoginArgs {
 /// The flags or the configuration are wrong (nothing is sent then), or the sign-in fails.
 pub(crate) fn run(args: &LoginArgs, settings: &Settings) -> Result<(), Failure> {
     let events = Events::of(settings.globals().output);
-    sign_in(args, settings, events).inspect_err(|failure| events.failed(failure))
+    let planned = check(args, settings, events).and_then(|()| several::names(args, settings));
+    match planned.inspect_err(|failure| events.failed(failure))? {
+        Some(sessions) => several::run(&sessions, args, settings),
+        None if args.provider.is_asked_for()? => {
+            provider::run(args, settings).inspect_err(|failure| events.failed(failure))
+        }
+        None => {
+            let session = args.sso_session.first().map(String::as_str);
+            let ended = sign_in(args, session, settings, events, &CtrlC::default());
+            ended.map(drop).inspect_err(|failure| events.failed(failure))
+        }
+    }
 }
 
-fn sign_in(args: &LoginArgs, settings: &Settings, events: Events) -> Result<(), Failure> {
+/// Checks the flags that have no use without others.
+fn check(args: &LoginArgs, settings: &Settings, events: Events<'_>) -> Result<(), Failure> {
     let globals = settings.globals();
     let has_no_use = (globals.output.is_some() && !events.is_on()) || globals.query.is_some();
     if !args.show_token && has_no_use {
@@ -135,10 +158,38 @@ fn sign_in(args: &LoginArgs, settings: &Settings, events: Events) -> Result<(), 
             "--output and --query apply to the token, which is printed with --show-token only",
         ));
     }
-    if args.provider.is_asked_for()? {
-        return provider::run(args, settings);
+    args.provider.is_asked_for().map(drop)
+}
+
+/// How a sign-in that succeeded ended.
+enum Done {
+    /// The person signed in.
+    SignedIn,
+    /// The stored token was refreshed.
+    Refreshed,
+    /// The stored token is good.
+    Kept,
+}
+
+impl Done {
+    const fn words(&self) -> &'static str {
+        match self {
+            Self::SignedIn => "signed in",
+            Self::Refreshed => "refreshed",
+            Self::Kept => "already signed in",
+        }
     }
-    let named = Named::of(&args.which(), settings)?;
+}
+
+/// Signs in to the session, or to the portal that the other flags or the profile name.
+fn sign_in(
+    args: &LoginArgs,
+    session: Option<&str>,
+    settings: &Settings,
+    events: Events<'_>,
+    cancel: &CtrlC,
+) -> Result<Done, Failure> {
+    let named = Named::of(&args.which(session), settings)?;
     settings.warn_of_missing_profile();
     let printer = match args.show_token && !events.is_on() {
         true => Some(rehearsed_printer(Operation::CreateToken, settings)?),
@@ -157,10 +208,10 @@ fn sign_in(args: &LoginArgs, settings: &Settings, events: Events) -> Result<(), 
         // As in AWS's tools: without scopes there is no session to refresh, and the device flow is older.
         against: portal.scopes.is_empty().then_some(Reason::NoSession),
     });
-    let cancel = cancelled_by_ctrl_c();
+    cancel.start();
     let before = match &store {
         Some(store) => {
-            let renewer = Renewer { client: &client, settings, ctrl_c: &cancel };
+            let renewer = Renewer { client: &client, settings, ctrl_c: cancel };
             store.before_sign_in(&args.wish(flow), &renewer, || cancel.handle.is_cancelled())?
         }
         None => Before::SignIn(None),
@@ -180,7 +231,8 @@ fn sign_in(args: &LoginArgs, settings: &Settings, events: Events) -> Result<(), 
                 Some(printer) => printer.print("CreateToken", &kept.document),
                 None => Ok(()),
             };
-            return kept.stored.and(printed);
+            let done = if kept.refreshed { Done::Refreshed } else { Done::Kept };
+            return kept.stored.and(printed).map(|()| done);
         }
     };
 
@@ -215,14 +267,15 @@ fn sign_in(args: &LoginArgs, settings: &Settings, events: Events) -> Result<(), 
     let stored = finish(&signed_in, &portal, store.as_ref(), &endpoint, flow == Flow::Code);
     let shown = args.show_token.then_some(&signed_in.token.access_token);
     token_event(events, &portal, store.as_ref(), signed_in.expires_in(), shown);
-    if stored.is_ok() && store.is_some() && Screen::of(settings).is_live {
+    // After several sign-ins their summary comes last.
+    if stored.is_ok() && store.is_some() && Screen::of(settings).is_live && !events.is_of_several() {
         say(next_step(&portal.identity, settings));
     }
     let printed = match printer {
         Some(printer) => printer.print("CreateToken", &token_document(&signed_in.token)),
         None => Ok(()),
     };
-    stored.and(printed)
+    stored.and(printed).map(|()| Done::SignedIn)
 }
 
 /// Returns what a person can do after the sign-in.
@@ -242,7 +295,7 @@ fn next_step(identity: &Identity, settings: &Settings) -> String {
 
 /// Writes the event of a token.
 fn token_event(
-    events: Events,
+    events: Events<'_>,
     portal: &Portal,
     store: Option<&Store>,
     left: Option<Duration>,
@@ -276,7 +329,7 @@ struct SigningIn<'a> {
     settings: &'a Settings,
     client: &'a HttpClient,
     cancel: &'a Cancel,
-    events: Events,
+    events: Events<'a>,
 }
 
 impl SigningIn<'_> {
@@ -388,6 +441,11 @@ impl CtrlC {
                 }
             });
         });
+    }
+
+    /// Notes that no sign-in is in progress, so that Ctrl-C ends the program.
+    fn end_of_one(&self) {
+        self.signing_in.store(false, Ordering::SeqCst);
     }
 }
 

@@ -10,6 +10,8 @@
 //! | `token` | `startUrl`, `region`, `expiresIn`, `expiresAt`, `file`, and `accessToken` with `--show-token` |
 //! | `token` of a provider | the members of its response |
 //! | `error` | `exitCode`, `message` |
+//!
+//! Where `login` signs in to several sessions, each event has the member `sessionName`, too.
 
 use std::time::Duration;
 
@@ -21,14 +23,21 @@ use crate::output::{Document, Format, Surroundings};
 
 /// The writer of events. It writes nothing unless it is on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Events {
+pub(crate) struct Events<'a> {
     is_on: bool,
+    /// The session that each event names.
+    session: Option<&'a str>,
 }
 
-impl Events {
+impl<'a> Events<'a> {
     /// Creates the writer for this format.
     pub(crate) fn of(format: Option<Format>) -> Self {
-        Self { is_on: format == Some(Format::Ndjson) }
+        Self { is_on: format == Some(Format::Ndjson), session: None }
+    }
+
+    /// Returns the writer of the events of one of several sessions.
+    pub(crate) const fn of_session(self, name: &'a str) -> Self {
+        Self { session: Some(name), ..self }
     }
 
     /// Returns whether events are written.
@@ -36,11 +45,16 @@ impl Events {
         self.is_on
     }
 
+    /// Returns whether other sessions are signed in to as well.
+    pub(crate) const fn is_of_several(self) -> bool {
+        self.session.is_some()
+    }
+
     /// Writes an event.
     pub(crate) fn write<const N: usize>(self, event: &str, members: [(&str, Document); N]) {
         if self.is_on {
-            let line =
-                Format::Ndjson.render(&named(event, members), "", Surroundings { width: 80, colored: false });
+            let document = named(event, self.session, members);
+            let line = Format::Ndjson.render(&document, "", Surroundings { width: 80, colored: false });
             // The sign-in goes on without its reader: the token is stored all the same.
             let _ = print_data(&line);
         }
@@ -64,11 +78,11 @@ impl Events {
 /// A prompt of either flow, as an event.
 pub(crate) trait PromptEvent {
     /// Writes the event.
-    fn write(&self, events: Events);
+    fn write(&self, events: Events<'_>);
 }
 
 impl PromptEvent for UserPrompt {
-    fn write(&self, events: Events) {
+    fn write(&self, events: Events<'_>) {
         events.write(
             "prompt",
             [
@@ -82,7 +96,7 @@ impl PromptEvent for UserPrompt {
 }
 
 impl PromptEvent for BrowserPrompt {
-    fn write(&self, events: Events) {
+    fn write(&self, events: Events<'_>) {
         events.write(
             "prompt",
             [
@@ -94,7 +108,7 @@ impl PromptEvent for BrowserPrompt {
     }
 }
 
-impl<F: Flow<Prompt: PromptEvent>> Observer<F> for Events {
+impl<F: Flow<Prompt: PromptEvent>> Observer<F> for Events<'_> {
     fn prompt(&mut self, prompt: &F::Prompt) -> Result<(), Stop> {
         prompt.write(*self);
         Ok(())
@@ -125,9 +139,12 @@ fn is_slowed_down(error: Option<&TransientError>) -> bool {
 }
 
 /// Returns an event as a document.
-fn named<const N: usize>(event: &str, members: [(&str, Document); N]) -> Document {
+fn named<const N: usize>(event: &str, session: Option<&str>, members: [(&str, Document); N]) -> Document {
     match Document::map(members) {
-        Document::Map(members) => with_name(event, members),
+        Document::Map(members) => {
+            let session = session.map(|name| ("sessionName".to_owned(), name.into()));
+            with_name(event, session.into_iter().chain(members).collect())
+        }
         other => other,
     }
 }
@@ -160,7 +177,8 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line_without_control_characters() {
-        let document = named("prompt", [("userCode", "A\u{1b}[31m\n".into()), ("none", Document::Null)]);
+        let document =
+            named("prompt", None, [("userCode", "A\u{1b}[31m\n".into()), ("none", Document::Null)]);
         let line = Format::Ndjson.render(&document, "", Surroundings { width: 80, colored: false });
         assert_eq!(line, "{\"event\":\"prompt\",\"userCode\":\"A\\u001b[31m\\n\"}\n");
         assert_eq!(rounded(Duration::from_millis(1)), Duration::from_secs(1));
