@@ -280,3 +280,21 @@ fn login_if_needed_during_an_outage_opens_no_sign_in_page() {
     assert!(stub.bodies().iter().all(|body| body.contains("refresh_token")), "{:?}", stub.bodies());
     assert_eq!(stored(&program)["refreshToken"], "refresh-old");
 }
+
+#[test]
+fn a_good_token_needs_no_certificates_and_a_refresh_does() {
+    let server = server(Rotation::Strict);
+    let program = signed_in(&server).var("AWS_CA_BUNDLE", "/nowhere/ca.pem");
+    let if_needed = with(&["--if-needed", "--scopes", "sso:account:access"]);
+    for command in [&TOKEN[..], &REFRESH, &if_needed] {
+        assert_eq!(program.run(command).code, Some(0), "{command:?}");
+    }
+    expire_in(&program, 60);
+    for command in [&TOKEN[..], &REFRESH, &if_needed] {
+        assert!(program.run(command).fails(253).contains("/nowhere/ca.pem"), "{command:?}");
+    }
+    // A sign-in that will take place says so before it waits for another one.
+    let _signing_in = cache(&program).lock_sign_in(&identity(), Duration::ZERO).unwrap();
+    let said = program.run(&with(&["--lock-timeout", "600"])).fails(253);
+    assert!(said.contains("/nowhere/ca.pem"), "{said}");
+}

@@ -1,6 +1,7 @@
 //! `login`: a sign-in from a terminal, in a browser or with a device code. The token goes into the cache of
 //! AWS's tools, or, for another provider, to standard output.
 
+mod client;
 mod discovery;
 mod doctor;
 mod fitness;
@@ -27,6 +28,7 @@ use device_flow_ureq::{Cancel, HttpClient, Listener, Outcome, Policy, Registrati
 use oidc_proto::{Endpoint, Operation, Secret, Token};
 use sso_cache::Identity;
 
+use self::client::LazyClient;
 pub(crate) use self::doctor::{DoctorArgs, doctor};
 use self::flow::{Circumstances, Flow, FlowArgs, Reason};
 pub(crate) use self::portal::unresolved;
@@ -42,7 +44,6 @@ use crate::exit::{Exit, Failure, chain, warn};
 use crate::explain::shell_word;
 use crate::interrupt;
 use crate::operations::{rehearsed_printer, token_document};
-use crate::service;
 use crate::settings::Settings;
 use crate::signin::{Events, Presenter, PromptArgs, Screen, failure_of};
 
@@ -199,7 +200,11 @@ fn sign_in(
     let place = portal.place(settings)?;
     let store = if args.no_cache { None } else { Some(Store::of(&portal, &place, settings)?) };
     let endpoint = place.endpoint;
-    let client = service::client_of(settings, endpoint.clone())?;
+    let client = LazyClient::of(settings, endpoint.clone());
+    if !args.if_needed {
+        // Unusable certificates are told before a wait for another sign-in.
+        client.get()?;
+    }
 
     let flow = args.flow.choose(&Circumstances {
         environment: settings.environment(),
@@ -240,7 +245,8 @@ fn sign_in(
         Policy::aws(portal.known_as.as_str()).with_client_name(&args.client_name).with_scopes(&portal.scopes);
     cancel.signing_in.store(true, Ordering::SeqCst);
     let is_cached = registration.is_some();
-    let signing_in = SigningIn { args, settings, client: &client, cancel: &cancel.handle, events };
+    let client = client.get()?;
+    let signing_in = SigningIn { args, settings, client, cancel: &cancel.handle, events };
     let signed_in = match signing_in.run(flow, policy, registration, &endpoint)? {
         Ok(signed_in) => signed_in,
         Err(end) => {

@@ -5,13 +5,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use device_flow::renewal::{
-    NotUsable, RefreshError, RenewError, RenewalOutcome, RenewalPolicy, SessionStore, Usable,
+    NotUsable, RefreshError, RenewError, Renewal, RenewalAction, RenewalOutcome, RenewalPolicy, SessionStore,
+    Usable,
 };
 use device_flow::{CallError, Session, Tick, TransportError};
-use device_flow_ureq::HttpClient;
 use oidc_proto::{Client, Fault, FaultCode, Operation, Registration, Token};
 use sso_cache::{CacheError, CachedToken, Guard, Holder, Identity};
 
+use super::client::LazyClient;
 use super::fitness::Unfit;
 use super::store::{Kept, MARGIN, NOT_REQUESTED, Store, now};
 use super::{CtrlC, warn_of_oddities};
@@ -42,7 +43,7 @@ const SILENT_WAIT: Duration = Duration::from_secs(1);
 
 /// What a renewal needs beside the files.
 pub(super) struct Renewer<'a> {
-    pub(super) client: &'a HttpClient,
+    pub(super) client: &'a LazyClient<'a>,
     pub(super) settings: &'a Settings,
     pub(super) ctrl_c: &'a CtrlC,
 }
@@ -192,8 +193,11 @@ impl<'a> Files<'a> {
     /// # Errors
     /// Ctrl-C was pressed. The inner error has the reason why there is no token.
     pub(super) fn renew(&self, policy: RenewalPolicy) -> Result<Result<Usable, Box<NotUsable>>, Failure> {
+        if let Some(usable) = self.good_without_a_request(&policy) {
+            return Ok(Ok(usable));
+        }
         let cancelled = &self.renewer.ctrl_c.handle;
-        let renewed = self.renewer.client.cancelled_by(cancelled).renew(self, policy);
+        let renewed = self.renewer.client.get()?.cancelled_by(cancelled).renew(self, policy);
         self.seen.borrow_mut().line = None;
         self.renewer.ctrl_c.refreshing.store(false, Ordering::SeqCst);
         if let Ok(usable) = &renewed
@@ -208,6 +212,18 @@ impl<'a> Files<'a> {
             ));
         }
         Ok(renewed.map_err(|RenewError { end, .. }| end))
+    }
+
+    /// Returns the stored token, if the renewal would return it after its first read. That needs no client.
+    fn good_without_a_request(&self, policy: &RenewalPolicy) -> Option<Usable> {
+        let start = Tick::default();
+        let mut renewal = Renewal::new(self.renewer.client.service().clone(), policy.clone(), start);
+        let RenewalAction::Read = renewal.poll(start) else { return None };
+        let _taken = renewal.on_read(start, now(), self.read().ok()?);
+        match renewal.poll(start) {
+            RenewalAction::Done => renewal.into_result().ok(),
+            _ => None,
+        }
     }
 
     /// Renews the token for a sign-in, and returns it, or the reason why the stored one cannot be used.

@@ -9,11 +9,11 @@ use oidc_proto::{Endpoint, StartUrl, Variant};
 use sso_cache::Identity;
 
 use super::CtrlC;
+use super::client::LazyClient;
 use super::portal::{Named, Portal, Which};
 use super::refresh::{Files, Renewer};
 use super::store::Store;
 use crate::exit::{Failure, warn};
-use crate::service;
 use crate::settings::Settings;
 
 /// The flags that name a stored token.
@@ -104,7 +104,7 @@ impl StoredArgs {
         let place = portal.place(settings)?;
         let mut store = Store::of(&portal, &place, settings)?;
         store.takes_unknown_scopes = true;
-        let client = service::client_of(settings, place.endpoint)?;
+        let client = LazyClient::of(settings, place.endpoint);
         let ctrl_c = CtrlC::default();
         let renewer = Renewer { client: &client, settings, ctrl_c: &ctrl_c };
         store.warn_of_others();
