@@ -169,8 +169,17 @@ fn a_registration_that_the_page_refuses_is_gone_unless_a_token_needs_it_and_forc
         assert_eq!(count(), files, "{said}");
     };
     interrupted(2);
-    std::fs::remove_file(common::token_file(&registered)).unwrap();
-    interrupted(0);
+    // With a token that has ended for good, it is of no more use.
+    common::edit(&registered, |token| {
+        token.insert("expiresAt".to_owned(), "2020-01-01T00:00:00Z".into());
+        token.remove("refreshToken");
+    });
+    interrupted(1);
+    // The page may refuse a new one just as well.
+    let waiting = Waiting::start(&registered, &["login", "--flow", "code"]);
+    assert!(!waiting.url.contains(&rejected), "{}", waiting.url);
+    assert_eq!(waiting.interrupt().0, Some(130));
+    assert_eq!(count(), 1);
 }
 
 #[cfg(unix)]

@@ -1,8 +1,9 @@
 //! Storing tokens and registrations, and the errors of a cache that cannot be written.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use device_flow_ureq::SignedIn;
+use device_flow_ureq::{NotSignedIn, Outcome, SignedIn};
 use oidc_proto::{Registration, UnixSeconds, grant_type};
 use sso_cache::{CacheError, CachedRegistration, CachedToken, Obstacle};
 
@@ -31,20 +32,28 @@ impl Store {
         Ok(self.cache.token_path(&self.identity))
     }
 
-    /// Deals with the registration of a sign-in that ended without a token. `keeps` is a new one, which may serve the
-    /// next sign-in. `suspect` says that the authorization page may have refused the client of a stored one. This
-    /// program cannot see that.
+    /// Deals with the registration of a sign-in that ended without a token. `was_cached` says that the sign-in began
+    /// with the stored one. A new one is stored for the next sign-in.
     ///
-    /// The registration of the stored token stays, because it alone has the token's scopes.
-    pub(super) fn after_no_token(&self, keeps: Option<&Registration>, suspect: bool, code_flow: bool) {
+    /// But a page that refuses the client or its redirect URI tells only the person, and must not redirect (RFC 6749
+    /// §4.1.2.1). So if the page was shown and nothing came back, the next sign-in uses neither. For the same reason a
+    /// new registration is not stored before the end: a person who sees a refusal may close the terminal.
+    ///
+    /// The registration of a stored token that is of use stays, because it alone has the token's scopes.
+    pub(super) fn after_no_token(&self, end: &NotSignedIn, was_cached: bool, code_flow: bool) {
+        let is_unanswered = matches!(end.outcome, Outcome::NoRedirect | Outcome::Cancelled);
+        let is_suspect = code_flow && end.prompted && is_unanswered;
+        let is_of_use =
+            |token: &CachedToken| token.usable_at(now(), Duration::ZERO) || token.refreshable_at(now());
         let stored = self.ignoring_corrupt(self.cache.registration(&self.key));
-        let client = self.stored().and_then(|token| token.registration).map(|found| found.client.id);
+        let token = self.stored().filter(is_of_use);
+        let client = token.and_then(|token| token.registration).map(|found| found.client.id);
         let is_of_token = stored.is_some_and(|stored| Some(stored.registration.client.id) == client);
-        match keeps {
+        match end.registration.as_ref().filter(|_| end.newly_registered) {
             _ if is_of_token => {}
-            Some(registration) => self.keep_registration(registration, code_flow),
-            None if suspect => self.forget_registration(),
-            None => {}
+            _ if is_suspect && was_cached => self.forget_registration(),
+            Some(registration) if !is_suspect => self.keep_registration(registration, code_flow),
+            _ => {}
         }
     }
 

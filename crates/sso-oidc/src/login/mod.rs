@@ -244,17 +244,14 @@ fn sign_in(
     let policy =
         Policy::aws(portal.known_as.as_str()).with_client_name(&args.client_name).with_scopes(&portal.scopes);
     cancel.signing_in.store(true, Ordering::SeqCst);
-    let is_cached = registration.is_some();
+    let was_cached = registration.is_some();
     let client = client.get()?;
     let signing_in = SigningIn { args, settings, client, cancel: &cancel.handle, events };
     let signed_in = match signing_in.run(flow, policy, registration, &endpoint)? {
         Ok(signed_in) => signed_in,
         Err(end) => {
             if let Some(store) = &store {
-                let is_unanswered = matches!(end.outcome, Outcome::NoRedirect | Outcome::Cancelled);
-                let suspect = is_cached && flow == Flow::Code && end.prompted && is_unanswered;
-                let new = end.registration.as_ref().filter(|_| end.newly_registered);
-                store.after_no_token(new, suspect, flow == Flow::Code);
+                store.after_no_token(&end, was_cached, flow == Flow::Code);
             }
             let failure = match (&end.outcome, flow) {
                 (Outcome::Cancelled, Flow::Code) => cancelled_in_browser(),

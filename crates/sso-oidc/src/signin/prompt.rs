@@ -1,6 +1,7 @@
 //! The prompt: QR code, URLs and, last, the code, so that it stays visible.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as STANDARD;
@@ -35,6 +36,14 @@ pub(crate) struct PromptArgs {
     pub(crate) copy: bool,
 }
 
+/// The wait for a browser before a reminder. Most people need longer, and none needs it sooner.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What helps if the page refuses the client or its redirect URI. It must not redirect then (RFC 6749 §4.1.2.1), so
+/// this program would wait in vain.
+const REFUSED: &str = "If the page shows an error, nothing comes back here: press Ctrl-C, and sign in again. If it \
+shows the error again, pass --force for a new client, or --flow device.";
+
 /// When to show a QR code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum QrChoice {
@@ -57,6 +66,8 @@ pub(crate) struct Presenter {
     status: StatusLine,
     /// The way in for a pasted address.
     paste: Option<Paste>,
+    /// Whether a reminder is on its way. A second prompt needs none.
+    has_reminder: bool,
 }
 
 impl Presenter {
@@ -75,6 +86,7 @@ impl Presenter {
             whom: whom.to_string(),
             status: StatusLine::new(screen),
             paste: None,
+            has_reminder: false,
         }
     }
 
@@ -178,6 +190,9 @@ impl Presenter {
 
 /// A prompt of either flow, on this screen.
 pub(crate) trait Shown {
+    /// What to say if the sign-in still waits after a while.
+    const REMINDER: Option<&'static str>;
+
     /// Returns the address to open, if it is a web page's.
     fn url(&self) -> Option<&str>;
 
@@ -189,6 +204,8 @@ pub(crate) trait Shown {
 }
 
 impl Shown for UserPrompt {
+    const REMINDER: Option<&'static str> = None;
+
     fn url(&self) -> Option<&str> {
         self.browser_url()
     }
@@ -203,6 +220,8 @@ impl Shown for UserPrompt {
 }
 
 impl Shown for BrowserPrompt {
+    const REMINDER: Option<&'static str> = Some(REFUSED);
+
     fn url(&self) -> Option<&str> {
         Some(&self.url)
     }
@@ -249,6 +268,10 @@ impl<F: Flow<Prompt: Shown>> Observer<F> for Presenter {
         }
         let _ = io::stderr().lock().write_all(text.as_bytes());
         let aside = self.status.aside();
+        if let Some(words) = F::Prompt::REMINDER.filter(|_| !std::mem::replace(&mut self.has_reminder, true))
+        {
+            self.status.aside().say_after(PATIENCE, words);
+        }
         opening.watch(move |reason| {
             aside.say(format_args!("Could not open a browser: {reason}; open the address yourself."));
         });
@@ -362,7 +385,7 @@ mod tests {
 
     fn prompt() -> UserPrompt {
         let uri = "https://device.sso.eu-west-1.amazonaws.com/";
-        UserPrompt::new("PMPJ-\u{1b}[5mVZCJ", uri, std::time::Duration::from_secs(600))
+        UserPrompt::new("PMPJ-\u{1b}[5mVZCJ", uri, Duration::from_secs(600))
             .with_complete_uri(format!("{uri}?user_code=PMPJ-VZCJ"))
     }
 

@@ -121,6 +121,24 @@ pub(crate) struct Aside {
 }
 
 impl Aside {
+    /// Prints a message after this time, from a thread of its own, if the sign-in still waits then.
+    pub(crate) fn say_after(self, time: Duration, words: &'static str) {
+        let waiting = move || {
+            if self.is_outlasted(time) {
+                self.say(words);
+            }
+        };
+        drop(thread::Builder::new().name("reminder".to_owned()).spawn(waiting));
+    }
+
+    /// Waits for this time, or for the end of the line. Returns whether the line is still there.
+    fn is_outlasted(&self, time: Duration) -> bool {
+        let Some(shared) = self.shared.upgrade() else { return false };
+        let state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = shared.changed.wait_timeout_while(state, time, |state| !state.stop);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.stop
+    }
+
     /// Prints a message, unless the sign-in is over.
     pub(crate) fn say(&self, words: impl std::fmt::Display) {
         let Some(shared) = self.shared.upgrade() else { return };
@@ -254,6 +272,19 @@ mod tests {
         assert_eq!(fitted("証明書が無効です", "", 8, true), "証明書…");
         assert_eq!(fitted("証明書が無効です", "", 9, true), "証明書…");
         assert_eq!(fitted("証明書が無効です", "", 10, false), "証明書...");
+    }
+
+    #[test]
+    fn a_reminder_comes_if_the_sign_in_still_waits_and_an_end_does_not_wait_for_it() {
+        let screen = Screen { is_live: false, has_unicode: true, size: (80, 24), colored: false };
+        let line = StatusLine::new(screen);
+        assert!(line.aside().is_outlasted(Duration::from_millis(1)));
+        let aside = line.aside();
+        let began = Instant::now();
+        let reminder = thread::spawn(move || aside.is_outlasted(Duration::from_secs(600)));
+        drop(line);
+        assert!(!reminder.join().unwrap());
+        assert!(began.elapsed() < Duration::from_secs(60));
     }
 
     #[test]
