@@ -149,14 +149,24 @@ pub(crate) fn definition() -> clap::Command {
                 examples(name),
             ];
             let after = after.into_iter().flatten().collect::<Vec<_>>().join("\n\n");
-            command.after_long_help(after).mut_args(|arg| {
-                let is_meaningless = meaningless(name).contains(&arg.get_id().as_str());
-                let arg = with_short_help(arg);
-                if is_meaningless { arg.hide(true) } else { arg }
-            })
+            with_short_helps(command.after_long_help(after), meaningless(name))
         });
     }
     all.mut_args(with_short_help)
+}
+
+/// Gives the flags of a command, and of those below it, a short help. Hides those that mean nothing to it.
+fn with_short_helps(command: clap::Command, meaningless: &[&str]) -> clap::Command {
+    let names: Vec<String> = command.get_subcommands().map(|below| below.get_name().to_owned()).collect();
+    let command = command.mut_args(|arg| {
+        let is_meaningless = meaningless.contains(&arg.get_id().as_str());
+        let arg = with_short_help(arg);
+        if is_meaningless { arg.hide(true) } else { arg }
+    });
+    let below = names.iter().filter(|name| *name != "help");
+    below.fold(command, |command, name| {
+        command.mut_subcommand(name, |below| with_short_helps(below, meaningless))
+    })
 }
 
 /// Returns the examples of a command.
@@ -226,14 +236,16 @@ mod tests {
     fn the_short_help_of_each_command_has_one_line_for_each_flag() {
         let all = definition();
         for command in all.get_subcommands().filter(|command| command.get_name() != "help") {
-            for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
-                let short = arg.get_help().map(ToString::to_string).unwrap_or_default();
-                let name = format!("{} {}", command.get_name(), arg.get_id());
-                assert!((1..=90).contains(&short.len()), "{name}: {short}");
-                assert!(
-                    arg.get_long_help().is_none_or(|long| long.to_string().starts_with(&short)),
-                    "{name}"
-                );
+            for below in std::iter::once(command).chain(command.get_subcommands()) {
+                for arg in below.get_arguments().filter(|arg| !arg.is_hide_set()) {
+                    let short = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                    let name = format!("{} {}", below.get_name(), arg.get_id());
+                    assert!((1..=90).contains(&short.len()), "{name}: {short}");
+                    assert!(
+                        arg.get_long_help().is_none_or(|long| long.to_string().starts_with(&short)),
+                        "{name}"
+                    );
+                }
             }
         }
     }

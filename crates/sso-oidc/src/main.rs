@@ -118,8 +118,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns the command line, with `COMMAND help` replaced by `COMMAND --help`, as in the AWS CLI, and `help --help` by
-/// `--help`.
+/// Returns the command line, with `COMMAND help` replaced by `COMMAND --help`, as in the AWS CLI, also for a command
+/// below another one, and `help --help` by `--help`.
 fn arguments() -> Vec<OsString> {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
     if let [_, help, flag] = arguments.as_slice()
@@ -128,11 +128,19 @@ fn arguments() -> Vec<OsString> {
     {
         arguments.remove(1);
     }
-    if let [_, .., command, last] = arguments.as_mut_slice()
+    // A word is a command below those before it, so that `exec -- PROGRAM login help` is left alone.
+    let (mut command, mut is_command) = (Cli::command(), false);
+    if let Some((last, before)) = arguments.split_last_mut()
         && *last == "help"
-        && command.to_str().is_some_and(|name| Cli::command().find_subcommand(name).is_some())
     {
-        *last = "--help".into();
+        for word in before.iter().skip(1) {
+            let below = word.to_str().and_then(|word| command.find_subcommand(word)).cloned();
+            is_command = below.is_some();
+            command = below.unwrap_or(command);
+        }
+        if is_command {
+            *last = "--help".into();
+        }
     }
     arguments
 }

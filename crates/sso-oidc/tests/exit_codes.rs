@@ -33,6 +33,13 @@ fn help_and_the_version_are_a_success_on_standard_output() {
     assert!(run(&["help", "create-token"]).ok().contains("--device-code"));
     assert!(run(&["create-token", "help"]).ok().contains("--device-code"), "as the AWS CLI has it");
     assert!(run(&["--region", "eu-west-1", "login", "help"]).ok().contains("--start-url"));
+    for below in [["cache", "list"], ["configure", "session"]] {
+        let said = run(&[&below[..], &["help"]].concat()).ok();
+        assert_eq!(said, run(&[&below[..], &["--help"]].concat()).ok());
+        assert_eq!(said, run(&["help", below[0], below[1]]).ok());
+    }
+    let of_another = run(&["exec", "--sso-session", "nope", "--", "x", "login", "help"]);
+    assert_eq!(of_another.code, Some(253), "the command's own words: {of_another:?}");
     let warned = run(&["create-token", "--help"]).ok();
     assert!(warned.contains("visible to every user"), "{warned}");
     assert_eq!(run(&["--version"]).ok(), concat!("sso-oidc ", env!("CARGO_PKG_VERSION"), "\n"));
