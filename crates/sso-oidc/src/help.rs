@@ -211,7 +211,12 @@ fn beginning(help: &str) -> &str {
 /// # Errors
 /// The command line is wrong, or asks for help.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, clap::Error> {
-    let matches = definition().try_get_matches_from(arguments)?;
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    // The texts take half of a run's processor time, and only help and errors show them.
+    let matches = match Cli::command().try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
+        Err(_) => definition().try_get_matches_from(&arguments)?,
+    };
     Cli::from_arg_matches(&matches).and_then(|cli| refuse_meaningless(&matches).map(|()| cli))
 }
 
