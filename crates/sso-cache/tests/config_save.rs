@@ -62,15 +62,52 @@ fn a_link_and_the_mode_stay_and_nothing_else_is_left_but_a_backup() {
     assert_eq!(names(home.path()), ["config", "config.sso-oidc.bak", "link"]);
 }
 
+/// Saves these texts one after the other.
+fn save_all(path: &Path, texts: &[&str]) {
+    for text in texts {
+        let before = fs::read_to_string(path).unwrap();
+        ConfigDocument::parse(*text).unwrap().save(path, &before).unwrap();
+    }
+}
+
 #[test]
-fn the_backup_has_the_text_before_the_last_save() {
-    let (_home, path) = home();
-    let new = edited(OLD);
-    new.save(&path, OLD).unwrap();
-    let newer = ConfigDocument::parse("").unwrap();
-    let backup = newer.save(&path, new.as_str()).unwrap().unwrap();
-    assert_eq!(fs::read_to_string(backup).unwrap(), new.as_str());
-    assert_eq!(fs::read_to_string(path).unwrap(), "");
+fn the_last_five_texts_are_kept_the_newest_without_a_number() {
+    let (home, path) = home();
+    let kept = |age: &str| fs::read_to_string(home.path().join(format!("config.sso-oidc.bak{age}"))).ok();
+    save_all(&path, &["[b]\n"]);
+    assert_eq!((kept("").as_deref(), kept(".1")), (Some(OLD), None));
+    save_all(&path, &["[c]\n", "[d]\n", "[e]\n", "[f]\n"]);
+    assert_eq!(kept(".4").as_deref(), Some(OLD));
+    save_all(&path, &["[g]\n"]);
+    let ages = ["", ".1", ".2", ".3", ".4", ".5"].map(|age| kept(age).unwrap_or_default());
+    assert_eq!(ages, ["[f]\n", "[e]\n", "[d]\n", "[c]\n", "[b]\n", ""]);
+}
+
+#[test]
+fn a_backup_keeps_its_own_mode() {
+    let (home, path) = home();
+    set_mode(&path, 0o600);
+    save_all(&path, &["[b]\n"]);
+    set_mode(&path, 0o644);
+    save_all(&path, &["[c]\n"]);
+    let modes = ["bak", "bak.1"].map(|end| mode(&home.path().join(format!("config.sso-oidc.{end}"))));
+    assert_eq!(modes, [0o644, 0o600]);
+}
+
+#[test]
+fn a_place_that_is_free_or_has_the_same_text_moves_no_backup() {
+    let (home, path) = home();
+    let at = |end: &str| home.path().join(format!("config.sso-oidc.{end}"));
+    fs::write(at("bak"), "[newest]\n").unwrap();
+    fs::write(at("bak.4"), "[oldest]\n").unwrap();
+    save_all(&path, &["[b]\n"]);
+    assert_eq!(fs::read_to_string(at("bak.1")).unwrap(), "[newest]\n");
+    assert_eq!(fs::read_to_string(at("bak.4")).unwrap(), "[oldest]\n");
+    // As after a save that was killed between its two renames.
+    fs::write(&path, OLD).unwrap();
+    save_all(&path, &["[c]\n"]);
+    assert_eq!(fs::read_to_string(at("bak")).unwrap(), OLD);
+    assert_eq!(fs::read_to_string(at("bak.1")).unwrap(), "[newest]\n");
 }
 
 #[test]

@@ -14,8 +14,11 @@ use crate::{Obstacle, platform};
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The ending of the backup's name.
+/// The ending of the newest backup's name. Older ones have a number behind it.
 const BACKUP: &str = "sso-oidc.bak";
+
+/// The number of backups that are kept: several runs in a row should not lose what a person wrote.
+const BACKUPS: usize = 5;
 
 /// More symbolic links in a row than any system follows.
 const MOST_LINKS: usize = 40;
@@ -64,9 +67,10 @@ impl ConfigDocument {
     /// and group are kept. A new file and its directory are for their owner only. A symbolic link stays, and the file
     /// to which it leads is replaced or created.
     ///
-    /// The backup is `NAME.sso-oidc.bak` beside the file, with its text before the last save. The lock is on the
-    /// directory, so that no lock file is left, and is only this crate's: AWS's tools take none. On a system that
-    /// cannot lock directories, such as Windows, only the comparison with `before` protects another's edit.
+    /// The backup is `NAME.sso-oidc.bak` beside the file, with its text, mode, owner and group before this save. The
+    /// four before it are `NAME.sso-oidc.bak.1`, the newest, to `NAME.sso-oidc.bak.4`. The lock is on the directory,
+    /// so that no lock file is left, and is only this crate's: AWS's tools take none. On a system that cannot lock
+    /// directories, such as Windows, only the comparison with `before` protects another's edit.
     ///
     /// ```
     /// # let home = tempfile::tempdir()?;
@@ -145,22 +149,44 @@ impl ConfigDocument {
         // A directory that permits the rename does not make a read-only file writable: its owner meant it.
         let write = platform::without_waiting(File::options().write(true)).open(&target);
         write.map_err(failed("write", path))?;
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let backup = dir.join(format!("{name}.{BACKUP}"));
+        let backups = backups(dir, &target);
+        let [backup, ..] = &backups;
         // Both are on the disk before either is renamed.
-        let files = [(before, &backup), (self.as_str(), &target)].map(|(text, to)| {
+        let files = [(before, backup), (self.as_str(), &target)].map(|(text, to)| {
             let file = temporary(dir, &target, text).map_err(failed("write", to))?;
             platform::keep_owner(file.as_file(), &old).map_err(failed("keep the owner of", path))?;
             file.as_file().set_permissions(old.permissions()).map_err(failed("write", to))?;
             Ok((file, to))
         });
         let [saved, new] = files;
+        // A save that failed or was killed may have left the same text.
+        if std::fs::read(backup).is_ok_and(|newest| newest != before.as_bytes()) {
+            shift(&backups).map_err(failed("write", backup))?;
+        }
         for (file, to) in [saved?, new?] {
             file.persist(to).map_err(|error| failed("write", to)(error.error))?;
         }
         flush(dir);
-        Ok(Some(backup))
+        Ok(Some(backup.clone()))
     }
+}
+
+/// Returns the paths of the backups, the newest first.
+fn backups(dir: &Path, target: &Path) -> [PathBuf; BACKUPS] {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    core::array::from_fn(|age| match age {
+        0 => dir.join(format!("{name}.{BACKUP}")),
+        age => dir.join(format!("{name}.{BACKUP}.{age}")),
+    })
+}
+
+/// Makes room for a new backup. Each one takes the place of the next older one, up to the first free place.
+fn shift(backups: &[PathBuf; BACKUPS]) -> io::Result<()> {
+    let held = backups.iter().take_while(|backup| backup.symlink_metadata().is_ok()).count();
+    for (newer, older) in backups.iter().zip(backups.iter().skip(1)).take(held).rev() {
+        std::fs::rename(newer, older)?;
+    }
+    Ok(())
 }
 
 /// Returns the file to which a path leads. A symbolic link may lead to a file that is to be created.
