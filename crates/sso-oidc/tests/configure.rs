@@ -294,3 +294,41 @@ fn the_scopes_of_a_session_stay_unless_others_are_named() {
     program.run(&[&session[..], &["--scopes", "a,b"]].concat()).ok();
     assert!(config_of(&program).contains("sso_registration_scopes = a,b\n"), "{}", config_of(&program));
 }
+
+#[test]
+fn scopes_region_and_start_url_of_a_session_are_checked() {
+    let program = Program::new().config(HAND_WRITTEN);
+    let session = |url, region, more: &[&str]| {
+        program.run(&[&["configure", "session", "a", "--start-url", url, "--region", region], more].concat())
+    };
+    for (scopes, wrong) in [
+        ("a b", "a scope cannot have ' '; separate scopes with commas"),
+        ("", "a scope is empty; separate scopes with commas"),
+        ("a,,b", "a scope is empty"),
+        ("a,", "a scope is empty"),
+        ("a\"b", "a scope cannot have '\"'"),
+        ("a\u{1b}[2J", "a scope cannot have '\\u{1b}'"),
+    ] {
+        let said = session(START_URL, "eu-west-1", &["--scopes", scopes]).fails(252);
+        assert!(said.contains(wrong), "{said}");
+    }
+    session(START_URL, "eu west", &[]).fails(252);
+    session(START_URL, "", &[]).fails(252);
+    session("ftp://x", "eu-west-1", &[]).fails(252);
+    assert_eq!(config_of(&program), HAND_WRITTEN);
+    for (url, region, warning) in [
+        (START_URL, "eu-wst1", "no known AWS region has a name like eu-wst1"),
+        (
+            "https://ssoins-1234567890abcdef.portal.us-east-1.app.aws",
+            "eu-west-1",
+            "is in us-east-1; if that is wrong",
+        ),
+        (START_URL, "cn-north-1", "is in the partition aws, but the region cn-north-1 is in aws-cn"),
+        (" https://d-1234567890.awsapps.com/start ", "eu-west-1", "--start-url has stray characters"),
+    ] {
+        let run = session(url, region, &["--sso-registration-scopes", "a,b:c"]);
+        assert!(run.code == Some(0) && run.stderr.contains(warning), "{run:?}");
+        assert!(config_of(&program).contains("sso_registration_scopes = a,b:c\r\n"));
+        assert!(!session(START_URL, "eu-west-1", &[]).stderr.contains("WARNING"));
+    }
+}

@@ -1,12 +1,12 @@
 //! `configure session`: an `[sso-session]` of the config file.
 
 use clap::Args;
-use oidc_proto::{Endpoint, StartUrl};
+use oidc_proto::{Endpoint, Partition, StartUrl};
 use sso_cache::{Config, SectionName};
 
-use crate::exit::Failure;
+use crate::exit::{Failure, warn};
 use crate::explain::shell_word;
-use crate::login::say;
+use crate::login::{say, warn_of_another_partition};
 use crate::settings::Settings;
 
 /// The scope of the portal API, with which the service gives a refresh token.
@@ -23,12 +23,56 @@ pub(super) struct SessionArgs {
     start_url: String,
 
     /// The scopes to request; a new session gets sso:account:access
-    #[arg(long, value_name = "SCOPE", num_args = 1.., value_delimiter = ',')]
+    #[arg(
+        long,
+        visible_alias = "sso-registration-scopes",
+        value_name = "SCOPE",
+        num_args = 1..,
+        value_delimiter = ',',
+        value_parser = scope
+    )]
     scopes: Vec<String>,
 
     /// Show what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Checks a scope by the grammar of RFC 6749 §3.3.
+///
+/// # Errors
+/// It is empty, or has a sign that no scope has, such as a blank.
+fn scope(text: &str) -> Result<String, String> {
+    const HINT: &str = "separate scopes with commas, as in --scopes sso:account:access,other:scope";
+    let is_of_scope = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\');
+    match text.chars().find(|c| !is_of_scope(*c)) {
+        Some(odd) => Err(format!("a scope cannot have {odd:?}; {HINT}")),
+        None if text.is_empty() => Err(format!("a scope is empty; {HINT}")),
+        None => Ok(text.to_owned()),
+    }
+}
+
+/// Checks the region of a portal.
+///
+/// # Errors
+/// It is missing, or cannot be the name of a region.
+fn region_of<'a>(start_url: &'a StartUrl, settings: &'a Settings) -> Result<&'a str, Failure> {
+    let flag = settings.globals().region.as_deref();
+    let region = flag
+        .or_else(|| start_url.region())
+        .ok_or_else(|| Failure::usage("the region of the session is missing").with_hint("pass --region"))?;
+    Endpoint::for_region(region).map_err(Failure::usage)?;
+    // None of these is an error: AWS may add a partition, or move a portal.
+    if Partition::matching(region).is_none() {
+        warn(format_args!("no known AWS region has a name like {region}; check --region"));
+    }
+    match start_url.region() {
+        Some(own) if own != region => warn(format_args!(
+            "--region is {region}, but the portal {start_url} is in {own}; if that is wrong, the sign-in will fail"
+        )),
+        _ => warn_of_another_partition(start_url, region),
+    }
+    Ok(region)
 }
 
 /// Runs `configure session`.
@@ -37,10 +81,10 @@ pub(super) struct SessionArgs {
 /// A value is invalid, or the file cannot be written.
 pub(super) fn run(args: &SessionArgs, settings: &Settings) -> Result<(), Failure> {
     let start_url = StartUrl::parse(&args.start_url).map_err(Failure::usage)?;
-    let region = settings.globals().region.as_deref().or_else(|| start_url.region());
-    let region = region
-        .ok_or_else(|| Failure::usage("the region of the session is missing").with_hint("pass --region"))?;
-    Endpoint::for_region(region).map_err(Failure::usage)?;
+    if start_url.as_str() != args.start_url {
+        warn(format_args!("--start-url has stray characters; the session gets {start_url}"));
+    }
+    let region = region_of(&start_url, settings)?;
     let section = SectionName::SsoSession(args.name.clone());
     super::edit(settings, args.dry_run, |document| {
         let has_scopes = Config::parse(document.as_str())

@@ -231,7 +231,7 @@ impl Named {
 }
 
 /// Warns if the region is in another partition than the portal.
-fn warn_of_another_partition(portal: &StartUrl, region: &str) {
+pub(crate) fn warn_of_another_partition(portal: &StartUrl, region: &str) {
     let Some(own) = portal.partition() else { return };
     let asked = Partition::for_region(region);
     if portal.region().is_none() && own != asked {
