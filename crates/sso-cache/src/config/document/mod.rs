@@ -40,19 +40,23 @@ use section::{SectionText, is_blank, whole_lines};
 /// ```
 ///
 /// `Debug` names the sections and shows no value: AWS's tools also read `aws_secret_access_key` from this file.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct ConfigDocument {
     text: String,
     /// The sections in the file's order. Each ends where the next one begins.
     sections: Vec<Start>,
+    /// The numbers of the sections, so that none is searched for.
+    numbers: BTreeMap<Header, usize>,
 }
 
 /// The place where a section begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Start {
     header: Header,
     /// The offset of its header's line.
     at: usize,
+    /// A number that stays if a section above is removed. The numbers rise in the file's order.
+    number: usize,
 }
 
 /// The reason why a text cannot be edited so. The text is unchanged then.
@@ -112,11 +116,12 @@ impl ConfigDocument {
         let mut at = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
         for (index, line) in whole_lines(text.get(at..).unwrap_or_default()).enumerate() {
             if let Some((_, header)) = headers.next_if(|(number, _)| *number == index + 1) {
-                sections.push(Start { header, at });
+                sections.push(Start { header, at, number: sections.len() });
             }
             at += line.len();
         }
-        Ok(Self { text, sections })
+        let numbers = sections.iter().map(|start| (start.header.clone(), start.number)).collect();
+        Ok(Self { text, sections, numbers })
     }
 
     /// Reads a config file. A missing file is an empty text. Keep the text for [`ConfigDocument::save`].
@@ -244,7 +249,7 @@ impl ConfigDocument {
         if !reads_as(&format!("{kept}{next}{}", self.header_line(index + 1)), &expected) {
             return Err(EditError::Layout(section.line()));
         }
-        self.sections.remove(index);
+        self.numbers.remove(&self.sections.remove(index).header);
         self.replace(start..end, "", index);
         Ok(true)
     }
@@ -279,7 +284,9 @@ impl ConfigDocument {
         if !reads_as(&format!("{above}{added}"), &expected) {
             return Err(EditError::Value { key: key.to_owned() });
         }
-        self.sections.push(Start { header, at: self.text.len() + between.len() });
+        let number = self.sections.last().map_or(0, |last| last.number + 1);
+        self.numbers.insert(header.clone(), number);
+        self.sections.push(Start { header, at: self.text.len() + between.len(), number });
         self.text.push_str(&added);
         Ok(())
     }
@@ -312,7 +319,10 @@ impl ConfigDocument {
     /// Returns the index of a section. Of the two for the default profile, `[profile default]` wins if the file has
     /// both, as in the reader.
     fn find(&self, section: &SectionName) -> Option<usize> {
-        let find = |header: &Header| self.sections.iter().position(|found| found.header == *header);
+        let find = |header: &Header| {
+            let number = self.numbers.get(header)?;
+            self.sections.binary_search_by_key(number, |section| section.number).ok()
+        };
         match section {
             SectionName::Profile(name) => {
                 let default = || (name == "default").then(|| find(&Header::Default)).flatten();
@@ -360,6 +370,17 @@ impl ConfigDocument {
         }
     }
 }
+
+/// Two documents are equal if their texts are, and with them the places of their sections.
+impl PartialEq for ConfigDocument {
+    fn eq(&self, other: &Self) -> bool {
+        let places =
+            |document: &Self| -> Vec<usize> { document.sections.iter().map(|section| section.at).collect() };
+        self.text == other.text && places(self) == places(other)
+    }
+}
+
+impl Eq for ConfigDocument {}
 
 impl fmt::Debug for ConfigDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
