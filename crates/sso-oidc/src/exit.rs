@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use oidc_proto::printable;
 
-/// The exit codes, with the AWS CLI's meanings. Those of `status` are none of the AWS CLI's: 1, 2, 130, 252 to 255.
+/// The exit codes, with the AWS CLI's meanings. Those of `status` and `exec` are none of the AWS CLI's: 1, 2, 130, 252
+/// to 255.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
@@ -20,6 +21,10 @@ pub(crate) enum Exit {
     Expired = 4,
     /// `status`: there is no token.
     SignedOut = 5,
+    /// `exec`: the command cannot be run (POSIX.1-2024, Shell Command Language §2.8.2).
+    CannotRun = 126,
+    /// `exec`: the command is not found (same section).
+    NotFound = 127,
     /// Ctrl-C: 128 + SIGINT, as in shells.
     Interrupted = 130,
     /// The command line is wrong.

@@ -170,9 +170,45 @@ fn exec_gives_the_credentials_to_the_command_and_takes_its_exit_code() {
     let run = program.run(&with("exec", &["--", "/bin/sh", "-c", script]));
     assert_eq!((run.code, run.stderr.as_str()), (Some(7), ""), "{run:?}");
     assert!(run.stdout.starts_with("ASIA") && run.stdout.ends_with(" eu-north-1 eu-north-1\n"), "{run:?}");
-    let said = program.run(&with("exec", &["--", "/nowhere/at/all"])).fails(255);
-    assert!(said.contains("cannot start /nowhere/at/all"), "{said}");
     program.run(&with("exec", &[])).fails(252);
+}
+
+#[cfg(unix)]
+#[test]
+fn exec_of_a_command_that_is_not_found_is_127_and_of_one_that_cannot_be_run_126() {
+    let program = Program::new().var("PATH", "/bin:/usr/bin");
+    store(&program, 3_600);
+    let plain = program.file("plain", "#!/bin/sh\n");
+    let below_a_file = format!("{plain}/command");
+    let directory = program.home.path().to_str().unwrap();
+    for (command, code) in [
+        ("no-such-command-anywhere", 127),
+        ("/nowhere/at/all", 127),
+        (&below_a_file, 127),
+        (&plain, 126),
+        (directory, 126),
+    ] {
+        let line: Vec<&str> = with("exec", &["--"]).into_iter().chain([command]).collect();
+        let said = program.run(&line).fails(code);
+        assert!(said.starts_with(&format!("sso-oidc: [ERROR]: cannot start {command}: ")), "{said}");
+    }
+    let help = program.run(&["exec", "--help"]).ok();
+    assert!(help.contains("127") && help.contains("126"), "{help}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_that_ends_the_command_of_exec_is_128_and_its_number_in_the_shell() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let program = Program::new();
+    store(&program, 3_600);
+    let line = with("exec", &["--", "/bin/sh", "-c", "kill -TERM $$"]);
+    let ended = program.command(&line).status().unwrap();
+    assert_eq!((ended.code(), ended.signal()), (None, Some(15)), "the caller sees the signal itself");
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", "\"$@\"; echo $?", "sh", env!("CARGO_BIN_EXE_sso-oidc")]).args(&line);
+    shell.env_clear().env("HOME", program.home.path());
+    assert_eq!(String::from_utf8(shell.output().unwrap().stdout).unwrap(), "143\n");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `exec`: a command with the credentials of a role in its environment.
 
 use std::ffi::OsString;
+use std::io;
 use std::process::Command;
 
 use clap::Args;
@@ -19,7 +20,10 @@ const REMOVED: [&str; 4] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 The command gets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CREDENTIAL_EXPIRATION, and AWS_REGION \
-and AWS_DEFAULT_REGION if the profile has a region. Its exit code is that of the command.")]
+and AWS_DEFAULT_REGION if the profile has a region.
+
+The exit code is that of the command. It is 127 if the command is not found, and 126 if it cannot be run. A signal that \
+ends the command ends `exec` too; shells show it as 128 and its number.")]
 pub(crate) struct ExecArgs {
     #[command(flatten)]
     role: RoleArgs,
@@ -35,7 +39,8 @@ pub(crate) struct ExecArgs {
 /// Runs `exec`.
 ///
 /// # Errors
-/// No role is meant, there is no session to use, the portal refuses, or the command cannot be started.
+/// No role is meant, there is no session to use, the portal refuses, or the command cannot be started. The last has an
+/// exit code of its own, as in shells.
 pub(crate) fn run(args: &ExecArgs, settings: &Settings) -> Result<(), Failure> {
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Failure::usage("there is no command after --"));
@@ -52,20 +57,28 @@ pub(crate) fn run(args: &ExecArgs, settings: &Settings) -> Result<(), Failure> {
     }
     start(command).map_err(|error| {
         let shown = program.to_string_lossy();
-        Failure::new(Exit::Other, format_args!("cannot start {shown}: {error}"))
+        Failure::new(exit_of(&error), format_args!("cannot start {shown}: {error}"))
     })
+}
+
+/// Returns the exit code for a command that does not start. A path through a file leads to no command either.
+fn exit_of(error: &io::Error) -> Exit {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Exit::NotFound,
+        _ => Exit::CannotRun,
+    }
 }
 
 /// Replaces this process by the command, so that signals and the exit code are the command's.
 #[cfg(unix)]
-fn start(mut command: Command) -> std::io::Result<()> {
+fn start(mut command: Command) -> io::Result<()> {
     use std::os::unix::process::CommandExt as _;
     Err(command.exec())
 }
 
 /// Runs the command, and exits with its code.
 #[cfg(not(unix))]
-fn start(mut command: Command) -> std::io::Result<()> {
+fn start(mut command: Command) -> io::Result<()> {
     let status = command.status()?;
     std::process::exit(status.code().unwrap_or(1));
 }
