@@ -99,6 +99,8 @@ impl Sessions {
         let lock = || portal.cache.lock(&portal.identity, Duration::ZERO);
         let _guard = locked(WAIT_FOR_A_REFRESH, lock).await.ok();
         let _unstored = portal.cache.save_token(&portal.identity, &token);
+        // They may be another person's.
+        let _left = portal.role_cache.remove_of(&portal.identity);
     }
 
     /// Keeps a new registration for the next sign-in, and drops one that the page may have refused, which this program

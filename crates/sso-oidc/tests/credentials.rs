@@ -99,6 +99,39 @@ fn cached_credentials_need_no_server_and_no_session_until_their_last_quarter_of_
 }
 
 #[test]
+fn credentials_of_a_test_server_are_not_used_at_aws_nor_the_other_way_round() {
+    let [one, other] = [server(Rotation::Strict), server(Rotation::Strict)];
+    let program = at_portal(&one);
+    let run = |portal: &str| {
+        let mut command = program.command(&with("credential-process", &[]));
+        let output = command.env("AWS_ENDPOINT_URL_SSO", portal).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(run(one.endpoint()), run(one.endpoint()));
+    assert_eq!((calls(&one), calls(&other)), (1, 0));
+    // The other server does not know the token. An empty variable means AWS's own endpoint, to which the token of a
+    // test server is never sent.
+    assert_eq!(run(other.endpoint()), (Some(254), String::new()));
+    assert_eq!(run(""), (Some(253), String::new()));
+    store(&program, &key(), 3_600);
+    assert!(run("").1.contains("ASIACACHED"));
+    assert!(!run(one.endpoint()).1.contains("ASIACACHED"));
+}
+
+#[test]
+fn a_new_sign_in_drops_the_credentials_of_its_session_and_a_refresh_keeps_them() {
+    let server = server(Rotation::Strict);
+    let program = at_portal(&server);
+    program.run(&with("credential-process", &[])).ok();
+    let file = roles(&program).dir().join(key().file_name());
+    program.run(&["refresh", "--start-url", START_URL, "--region", "eu-west-1", "--force"]).ok();
+    assert!(file.exists());
+    // Whoever signs in now may have other rights.
+    program.run(&common::with(&["--force"])).ok();
+    assert!(!file.exists());
+}
+
+#[test]
 fn a_role_is_found_by_a_part_of_its_names_and_one_that_is_lacking_lists_the_others() {
     let server = server(Rotation::Strict);
     let program = at_portal(&server);
@@ -177,7 +210,7 @@ fn exec_gives_the_credentials_to_the_command_and_takes_its_exit_code() {
 #[test]
 fn exec_of_a_command_that_is_not_found_is_127_and_of_one_that_cannot_be_run_126() {
     let program = Program::new().var("PATH", "/bin:/usr/bin");
-    store(&program, 3_600);
+    store(&program, &key(), 3_600);
     let plain = program.file("plain", "#!/bin/sh\n");
     let below_a_file = format!("{plain}/command");
     let directory = program.home.path().to_str().unwrap();
@@ -201,7 +234,7 @@ fn exec_of_a_command_that_is_not_found_is_127_and_of_one_that_cannot_be_run_126(
 fn a_signal_that_ends_the_command_of_exec_is_128_and_its_number_in_the_shell() {
     use std::os::unix::process::ExitStatusExt as _;
     let program = Program::new();
-    store(&program, 3_600);
+    store(&program, &key(), 3_600);
     let line = with("exec", &["--", "/bin/sh", "-c", "kill -TERM $$"]);
     let ended = program.command(&line).status().unwrap();
     assert_eq!((ended.code(), ended.signal()), (None, Some(15)), "the caller sees the signal itself");

@@ -44,6 +44,7 @@ use crate::exit::{Exit, Failure, chain, warn};
 use crate::explain::shell_word;
 use crate::interrupt;
 use crate::operations::{rehearsed_printer, token_document};
+use crate::role_cache;
 use crate::settings::Settings;
 use crate::signin::{Events, Presenter, PromptArgs, Screen, failure_of};
 
@@ -268,6 +269,10 @@ fn sign_in(
     };
     // The token is printed even if it cannot be stored: the service gives it only once.
     let stored = finish(&signed_in, &portal, store.as_ref(), &endpoint, flow == Flow::Code);
+    if stored.is_ok() && store.is_some() {
+        // They may be another person's.
+        role_cache::forget(&portal.identity, settings);
+    }
     let shown = args.show_token.then_some(&signed_in.token.access_token);
     token_event(events, &portal, store.as_ref(), signed_in.expires_in(), shown);
     // After several sign-ins their summary comes last.
