@@ -2,6 +2,7 @@
 //! AWS's tools, or, for another provider, to standard output.
 
 mod client;
+mod ctrl_c;
 mod discovery;
 mod doctor;
 mod fitness;
@@ -19,8 +20,7 @@ mod token;
 mod vanity;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::Args;
@@ -29,6 +29,7 @@ use oidc_proto::{Endpoint, Operation, Secret, Token};
 use sso_cache::Identity;
 
 use self::client::LazyClient;
+use self::ctrl_c::CtrlC;
 pub(crate) use self::doctor::{DoctorArgs, doctor};
 use self::flow::{Circumstances, Flow, FlowArgs, Reason};
 use self::portal::{Named, Portal, Which};
@@ -42,7 +43,6 @@ pub(crate) use self::store::{MARGIN, life};
 pub(crate) use self::stored::{StoredArgs, StoredSession};
 use crate::exit::{Exit, Failure, chain, warn};
 use crate::explain::shell_word;
-use crate::interrupt;
 use crate::operations::{rehearsed_printer, token_document};
 use crate::role_cache;
 use crate::settings::Settings;
@@ -422,45 +422,6 @@ fn warn_of_oddities(token: &Token) {
     for warning in &token.warnings {
         warn(format_args!("the service's response is irregular: {warning}"));
     }
-}
-
-/// The Ctrl-C handler. It cancels a sign-in in progress, and ends the program before one.
-#[derive(Default)]
-struct CtrlC {
-    handle: Cancel,
-    signing_in: Arc<AtomicBool>,
-    /// Whether a refresh is in flight. Its response would be lost, and the session with it.
-    refreshing: Arc<AtomicBool>,
-    started: OnceLock<()>,
-}
-
-impl CtrlC {
-    /// Starts the handler, once. Its thread costs more than a command that reads a token and prints it.
-    fn start(&self) {
-        let (handle, signing_in) = (self.handle.clone(), Arc::clone(&self.signing_in));
-        let refreshing = Arc::clone(&self.refreshing);
-        self.started.get_or_init(|| {
-            interrupt::on_ctrl_c(move || {
-                handle.cancel();
-                if refreshing.load(Ordering::SeqCst) {
-                    say("Finishing the refresh, whose response must not be lost. Ctrl-C again ends at once.");
-                } else if !signing_in.load(Ordering::SeqCst) {
-                    std::process::exit(i32::from(Exit::Interrupted as u8));
-                }
-            });
-        });
-    }
-
-    /// Notes that no sign-in is in progress, so that Ctrl-C ends the program.
-    fn end_of_one(&self) {
-        self.signing_in.store(false, Ordering::SeqCst);
-    }
-}
-
-fn cancelled_by_ctrl_c() -> CtrlC {
-    let ctrl_c = CtrlC::default();
-    ctrl_c.start();
-    ctrl_c
 }
 
 /// Prints a message on standard error.

@@ -8,10 +8,11 @@ use device_flow_ureq::{HttpClient, Pkce, Policy, SignedIn};
 use oidc_proto::oauth::Metadata;
 use oidc_proto::{Client, Operation};
 
+use super::ctrl_c::cancelled_by_ctrl_c;
 use super::discovery::{Found, Whereabouts};
 use super::refused::unsigned;
 use super::token::{document, rehearsal};
-use super::{LoginArgs, SigningIn, cancelled_by_ctrl_c, say, store};
+use super::{LoginArgs, SigningIn, say, store};
 use crate::exit::{Failure, chain, warn};
 use crate::service;
 use crate::settings::Settings;

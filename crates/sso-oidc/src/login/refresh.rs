@@ -13,9 +13,10 @@ use oidc_proto::{Client, Fault, FaultCode, Operation, Registration, Token};
 use sso_cache::{CacheError, CachedToken, Guard, Holder, Identity};
 
 use super::client::LazyClient;
+use super::ctrl_c::CtrlC;
 use super::fitness::Unfit;
 use super::store::{Kept, MARGIN, NOT_REQUESTED, Store, now};
-use super::{CtrlC, warn_of_oddities};
+use super::warn_of_oddities;
 use crate::exit::{Exit, Failure, chain, warn};
 use crate::explain;
 use crate::explain::shell_word;

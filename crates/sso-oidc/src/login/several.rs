@@ -1,6 +1,7 @@
 //! `login` to several sessions: one sign-in after the other, each as if it were the only one.
 
-use super::{CtrlC, LoginArgs, say, sign_in};
+use super::ctrl_c::CtrlC;
+use super::{LoginArgs, say, sign_in};
 use crate::exit::{Exit, Failure};
 use crate::settings::Settings;
 use crate::signin::Events;

@@ -8,8 +8,8 @@ use device_flow::renewal::RenewalOutcome;
 use oidc_proto::{Endpoint, StartUrl, Variant};
 use sso_cache::Identity;
 
-use super::CtrlC;
 use super::client::LazyClient;
+use super::ctrl_c::CtrlC;
 use super::portal::{Named, Portal, Which};
 use super::refresh::{Files, Renewer};
 use super::store::Store;

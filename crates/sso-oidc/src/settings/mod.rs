@@ -1,6 +1,7 @@
 //! The settings of this run. Flags win over the environment, the environment over the profile, as in the AWS CLI.
 
 mod endpoint;
+mod profile;
 
 use std::cell::OnceCell;
 use std::io::IsTerminal as _;
@@ -10,10 +11,10 @@ use std::time::Duration;
 use oidc_proto::StartUrl;
 use sso_cache::{Config, Profile};
 
+use self::profile::{DEFAULT_PROFILE, PROFILE_VARIABLES};
 use crate::aws_files::AwsFiles;
 use crate::environment::Environment;
-use crate::exit::{Failure, warn};
-use crate::explain::shell_word;
+use crate::exit::Failure;
 use crate::globals::{ColorChoice, Globals};
 use crate::output::{Format, Printer, Query, Surroundings, terminal_width};
 use crate::picker::pick;
@@ -24,11 +25,6 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The default number of attempts for a request, as in AWS's tools.
 const DEFAULT_ATTEMPTS: u32 = 3;
-
-/// The variables that name the profile, in the AWS CLI's order.
-const PROFILE_VARIABLES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
-/// The profile that need not exist.
-const DEFAULT_PROFILE: &str = "default";
 
 /// Flags, environment and profile of this run. Each setting is resolved when it is needed, so `demo` and
 /// `--generate-cli-skeleton` work without any.
@@ -112,41 +108,6 @@ impl Settings {
     /// Returns the profile, if AWS's files have it.
     pub(crate) fn profile(&self) -> Option<Profile<'_>> {
         self.config().profile(&self.profile)
-    }
-
-    /// Returns what named the profile: the flag, a variable, or nothing.
-    pub(crate) fn profile_named_by(&self) -> Option<&'static str> {
-        match self.globals.profile.is_some() {
-            true => Some("--profile"),
-            false => self.environment.which(&PROFILE_VARIABLES),
-        }
-    }
-
-    /// Returns the failure for a named profile that does not exist; `None` if it does, or none is named.
-    pub(crate) fn missing_profile(&self) -> Option<Failure> {
-        let is_missing = self.profile != DEFAULT_PROFILE && self.profile().is_none();
-        let failure = is_missing.then(|| no_such_profile(&self.profile, self.config()))?;
-        Some(match self.profile_named_by().filter(|by| PROFILE_VARIABLES.contains(by)) {
-            Some(variable) => failure.with_hint(format_args!("correct {variable}, or unset it")),
-            None => failure,
-        })
-    }
-
-    /// Checks that the named profile exists, for a command that reads its portal.
-    ///
-    /// # Errors
-    /// It does not exist.
-    pub(crate) fn require_profile(&self) -> Result<(), Failure> {
-        self.missing_profile().map_or(Ok(()), |failure| Err(self.files.lacking(failure)))
-    }
-
-    /// Warns of a named profile that does not exist. The command goes on, because its flags name the portal. The AWS
-    /// CLI fails even then.
-    pub(crate) fn warn_of_missing_profile(&self) {
-        if let Some(failure) = self.missing_profile() {
-            let by = self.profile_named_by().unwrap_or_default();
-            warn(format_args!("{}, from {by}; its settings are ignored", failure.message()));
-        }
     }
 
     /// Returns the region: `--region`, `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's `region`, then the
@@ -295,20 +256,6 @@ fn timeout(seconds: Option<u32>) -> Duration {
 /// Creates a configuration failure from an error and its sources.
 fn config_failure(error: &dyn std::error::Error) -> Failure {
     Failure::config(crate::exit::chain(error))
-}
-
-/// Creates the failure for a missing profile, with the AWS CLI's message and exit code (255, not 253). The details
-/// name the files and a session of the same name.
-fn no_such_profile(name: &str, config: &Config) -> Failure {
-    let failure = Failure::other(format_args!("The config profile ({name}) could not be found"))
-        .with_detail(config.no_such_profile(name));
-    match config.session_names().find(|session| *session == name) {
-        Some(session) => failure.with_hint(format_args!(
-            "an SSO session has this name; sign in to it with login --sso-session {}",
-            shell_word(session)
-        )),
-        None => failure,
-    }
 }
 
 #[cfg(test)]
