@@ -9,7 +9,7 @@ use common::session::{asked, cache, identity, server, signed_in};
 use common::{Program, START_URL, Stub, response, success};
 use oidc_proto::portal::RoleCredentials;
 use oidc_proto::{Endpoint, Operation, Secret, UnixSeconds};
-use sso_cache::{RoleCredentialsCache, RoleKey};
+use sso_cache::{Identity, RoleCredentialsCache, RoleKey};
 use sso_oidc_server::{Rotation, TestServer};
 
 /// The flags of a role that the server has by default.
@@ -191,6 +191,36 @@ fn a_profile_names_its_role_and_the_aws_cli_finds_the_cached_credentials() {
     // A flag for another account does not take the profile's role.
     let said = program.run(&["credentials", "--profile", "work", "--account", "sandbox"]).fails(252);
     assert!(said.contains("Choose one with --role"), "{said}");
+}
+
+#[test]
+fn the_section_of_a_credentials_file_is_the_default_one_only_if_it_is_asked_for() {
+    let config = "[default]\nsso_session = corp\nsso_account_id = 012345678901\nsso_role_name = ReadOnlyAccess\n\
+        [profile work]\nsso_session = corp\nsso_account_id = 012345678901\nsso_role_name = ReadOnlyAccess\n\
+        [sso-session corp]\nsso_start_url = https://d-1234567890.awsapps.com/start\nsso_region = eu-west-1\n";
+    let program = Program::new().config(config);
+    let session = Identity::SessionName("corp".to_owned());
+    store(&program, &RoleKey::new(&session, "012345678901", "ReadOnlyAccess"), 3_600);
+    let made = "[012345678901_ReadOnlyAccess]";
+    let role = ["--account", "012345678901", "--role", "ReadOnlyAccess"];
+    let with_role = |more: [&'static str; 2]| [&more[..], &role].concat();
+    for (flags, header) in [
+        (vec![], made),
+        (vec!["--profile", "work"], "[work]"),
+        (vec!["--profile", "default"], "[default]"),
+        (with_role(["--profile", "work"]), made),
+        (vec!["--section", "default"], "[default]"),
+        (with_role(["--section", "my keys"]), "[my keys]"),
+    ] {
+        let text = program.run(&[&["credentials", "--format", "ini"], &flags[..]].concat()).ok();
+        assert_eq!(text.lines().next(), Some(header), "{flags:?}");
+    }
+    let program = program.var("AWS_PROFILE", "work");
+    assert!(program.run(&["credentials", "--format", "ini"]).ok().starts_with("[work]\n"));
+    let said = program.run(&["credentials", "--section", "x"]).fails(252);
+    assert!(said.contains("--section goes with --format ini only"), "{said}");
+    let said = program.run(&["credentials", "--format", "ini", "--section", "a]"]).fails(252);
+    assert!(said.contains("a section's name has no brackets"), "{said}");
 }
 
 #[cfg(unix)]

@@ -7,7 +7,7 @@ use oidc_proto::portal::{GetRoleCredentialsRequest, RoleCredentials};
 use oidc_proto::{Endpoint, Operation, StartUrl};
 use sso_cache::{CacheError, Identity, RoleCredentialsCache, RoleKey};
 
-use super::format::{CredentialsFormat, render};
+use super::format::{CredentialsFormat, render, section};
 use super::role::{Role, RoleArgs};
 use super::{Denied, Portal};
 use crate::exit::{Failure, chain, print_data, warn};
@@ -22,7 +22,10 @@ const MARGIN: Duration = Duration::from_secs(15 * 60);
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Without --account and --role it takes those of the profile, or the only ones. The credentials are cached where the AWS \
-CLI caches its own.")]
+CLI caches its own.
+
+The section of --format ini has the profile's name if a profile is named, and neither --account nor --role. Otherwise \
+it is [ACCOUNT_ROLE], as AWS's access portal shows it.")]
 pub(crate) struct CredentialsArgs {
     #[command(flatten)]
     role: RoleArgs,
@@ -35,6 +38,10 @@ pub(crate) struct CredentialsArgs {
         hide_possible_values = true
     )]
     format: CredentialsFormat,
+
+    /// The section's name in the ini form [default: the named profile, or ACCOUNT_ROLE]
+    #[arg(long, value_name = "NAME", value_parser = section)]
+    section: Option<String>,
 
     /// Ask the portal even if the cached credentials are good for another 15 minutes
     #[arg(long)]
@@ -49,8 +56,21 @@ pub(crate) struct CredentialsArgs {
 /// # Errors
 /// No role is meant, there is no session to use, or the portal refuses.
 pub(crate) fn run(args: &CredentialsArgs, settings: &Settings) -> Result<(), Failure> {
+    if args.section.is_some() && args.format != CredentialsFormat::Ini {
+        return Err(Failure::usage("--section goes with --format ini only"));
+    }
     let (role, credentials) = get(&args.role, &args.stored, args.no_cache, settings)?;
-    print_data(&render(args.format, &credentials, &role, settings.profile_name())?)
+    print_data(&render(args.format, &credentials, &role, args.section(settings))?)
+}
+
+impl CredentialsArgs {
+    /// Returns the name of the section, if flags or environment give one. A profile's name is for its own role: keys of
+    /// another role below it would be taken for those of the profile.
+    fn section<'a>(&'a self, settings: &'a Settings) -> Option<&'a str> {
+        let is_of_profile = self.role.account.is_none() && self.role.role.is_none();
+        let profile = settings.profile_named_by().map(|_| settings.profile_name());
+        self.section.as_deref().or_else(|| profile.filter(|_| is_of_profile))
+    }
 }
 
 /// Returns the credentials of the role that is meant: cached ones, or else the portal's.

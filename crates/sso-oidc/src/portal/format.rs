@@ -68,15 +68,30 @@ pub(super) fn variables(credentials: &RoleCredentials) -> [(&'static str, String
     ]
 }
 
-/// Formats credentials. `profile` names the section of the ini form.
+/// Checks the name of a section of a credentials file. AWS's tools in Python take more control characters for blanks,
+/// and some end the header at the first `]`.
 ///
 /// # Errors
-/// A value cannot be written in this form: it has a line break, or a character that the shell would interpret.
+/// They would not agree on the name.
+pub(super) fn section(name: &str) -> Result<String, &'static str> {
+    let is_odd = |c: char| c.is_control() || "[]".contains(c);
+    if name.trim().is_empty() || name != name.trim() || name.contains(is_odd) {
+        return Err("a section's name has no brackets, control characters or blanks at its ends");
+    }
+    Ok(name.to_owned())
+}
+
+/// Formats credentials. `named` names the section of the ini form. Without it account and role do, as in AWS's access
+/// portal.
+///
+/// # Errors
+/// A value cannot be written in this form: it has a line break, or a character that the shell would interpret. Or the
+/// section cannot have this name.
 pub(super) fn render(
     format: CredentialsFormat,
     credentials: &RoleCredentials,
     role: &Role,
-    profile: &str,
+    named: Option<&str>,
 ) -> Result<String, Failure> {
     let lines = |write: &dyn Fn(&str, &str) -> String| -> String {
         variables(credentials).iter().map(|(name, value)| write(name, value) + "\n").collect()
@@ -104,12 +119,19 @@ pub(super) fn render(
                 expiration: credentials.expiration.get().saturating_mul(1000),
             },
         }),
-        CredentialsFormat::Ini => format!(
-            "[{profile}]\naws_access_key_id = {}\naws_secret_access_key = {}\naws_session_token = {}\n",
-            credentials.access_key_id,
-            credentials.secret_access_key.expose(),
-            credentials.session_token.expose()
-        ),
+        CredentialsFormat::Ini => {
+            let name = named.map_or_else(|| format!("{}_{}", role.account_id, role.role_name), str::to_owned);
+            let name = section(&name).map_err(|why| {
+                Failure::usage(format_args!("{name:?} cannot name a section: {why}"))
+                    .with_hint("pass --section")
+            })?;
+            format!(
+                "[{name}]\naws_access_key_id = {}\naws_secret_access_key = {}\naws_session_token = {}\n",
+                credentials.access_key_id,
+                credentials.secret_access_key.expose(),
+                credentials.session_token.expose()
+            )
+        }
     })
 }
 
@@ -140,7 +162,7 @@ mod tests {
         let end = UnixSeconds::new(1_222_173_800);
         let credentials = RoleCredentials::new("ASIA1", Secret::from("s/+="), Secret::from(token), end);
         let role = Role { account_id: "012345678901".to_owned(), role_name: "Reader".to_owned() };
-        render(format, &credentials, &role, "work")
+        render(format, &credentials, &role, None)
     }
 
     #[test]
@@ -152,12 +174,32 @@ mod tests {
             assert_eq!(end, *format != CredentialsFormat::Ini, "{text}");
         }
         assert!(rendered(CredentialsFormat::Fish, "t").unwrap().contains("set -gx AWS_SESSION_TOKEN t\n"));
-        assert!(
-            rendered(CredentialsFormat::Ini, "t").unwrap().starts_with("[work]\naws_access_key_id = ASIA1\n")
-        );
+        let ini = rendered(CredentialsFormat::Ini, "t").unwrap();
+        assert!(ini.starts_with("[012345678901_Reader]\naws_access_key_id = ASIA1\n"), "{ini}");
         let process: serde_json::Value =
             serde_json::from_str(&rendered(CredentialsFormat::Process, "t").unwrap()).unwrap();
         assert_eq!((&process["Version"], &process["AccountId"]), (&1.into(), &"012345678901".into()));
+    }
+
+    #[test]
+    fn a_section_has_a_name_that_every_tool_reads_alike() {
+        for name in ["default", "work", "012345678901_Power=User,+.@-", "two words", "équipe"] {
+            assert_eq!(section(name).as_deref(), Ok(name));
+        }
+        for name in ["", " ", "a]", "[a", "a\nb", "a\tb", " a", "a ", "a\u{1b}[2J"] {
+            assert!(section(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_role_whose_name_would_add_lines_to_a_file_is_refused() {
+        let credentials =
+            RoleCredentials::new("A", Secret::from("s"), Secret::from("t"), UnixSeconds::new(1));
+        let role = Role { account_id: "012345678901".to_owned(), role_name: "r]\n[default".to_owned() };
+        let refused = render(CredentialsFormat::Ini, &credentials, &role, None).unwrap_err();
+        assert!(refused.message().contains("cannot name a section"), "{refused:?}");
+        let named = render(CredentialsFormat::Ini, &credentials, &role, Some("work")).unwrap();
+        assert!(named.starts_with("[work]\n"), "{named}");
     }
 
     #[test]
