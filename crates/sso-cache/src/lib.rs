@@ -15,7 +15,8 @@
 //! vice versa. This crate also replaces files whole, makes them readable by the owner only, and keeps members
 //! of other tools. It names corrupt files and can set them aside. A lock keeps two processes from refreshing
 //! one token at once, another from asking a person twice. Other files are beside the cache
-//! ([`Cache::private_dir`]), because some tools read every file in it.
+//! ([`Cache::private_dir`]), because some tools read every file in it. [`TokenTarget`] tells whether a token that
+//! was found is for this portal and service.
 //!
 //! ```
 //! use core::time::Duration;
@@ -66,6 +67,7 @@ mod platform;
 mod python;
 mod registration;
 mod role_credentials;
+mod target;
 mod time;
 mod token;
 mod write;
@@ -82,5 +84,6 @@ pub use identity::Identity;
 pub use lock::{Guard, Holder};
 pub use registration::{CachedRegistration, RegistrationKey};
 pub use role_credentials::{RoleCredentialsCache, RoleKey};
+pub use target::{Mismatch, Registrations, TokenTarget};
 pub use time::format_time;
 pub use token::CachedToken;

@@ -4,9 +4,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime};
 
 use oidc_proto::{Endpoint, Registration, Secret, Token, UnixSeconds};
-use sso_cache::{
-    Cache, CacheError, CachedRegistration, CachedToken, Guard, Holder, Identity, RegistrationKey,
-};
+use sso_cache::{Cache, CacheError, CachedToken, Guard, Holder, Identity, RegistrationKey};
 
 use super::fitness::Unfit;
 use super::portal::{Place, Portal};
@@ -264,15 +262,10 @@ impl Store {
     /// The token came from another endpoint and is still valid or refreshable.
     fn spare_another_endpoints_token(&self, token: &CachedToken) -> Result<(), Failure> {
         let Some(endpoint_url) = &self.endpoint_url else { return Ok(()) };
-        let is_of_use = token.usable_at(now(), Duration::ZERO) || token.refreshable_at(now());
-        let origin = self.origin(token);
-        let is_of_a_test = origin
-            .as_ref()
-            .is_some_and(|url| Endpoint::custom(url).is_ok_and(|endpoint| endpoint.is_loopback()));
-        if !is_of_use || is_of_a_test || self.is_from_here(token) {
+        if !self.target().would_replace_anothers(token, now(), self) {
             return Ok(());
         }
-        let origin = match origin {
+        let origin = match token.origin(self) {
             Some(origin) => format!("it came from {origin}, not from {endpoint_url}"),
             None => format!(
                 "it has no endpoint (AWS's tools never write one), so it may not be from {endpoint_url}"
@@ -324,12 +317,6 @@ impl Store {
             refreshed: false,
             stored: Ok(()),
         }
-    }
-
-    /// Returns the stored registration of the token's client.
-    pub(super) fn registration_of(&self, token: &CachedToken) -> Option<CachedRegistration> {
-        let client = &token.registration.as_ref()?.client;
-        self.ignoring_corrupt(self.cache.registration_of(&client.id))
     }
 
     pub(super) fn warn_of_others(&self) {
