@@ -24,6 +24,9 @@ const BACKUPS: usize = 5;
 const MOST_LINKS: usize = 40;
 
 /// The reason why a config file was not saved. It is unchanged then.
+// `Obstructed` and `Io` look like those of `CacheError`. They are not shared, because each enum lists the ends of its
+// own operation: a caller that matches on a save needs no arm for a corrupt token. A type for both would put one more
+// level into each pattern and each chain of causes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SaveError {
