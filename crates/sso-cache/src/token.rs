@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use oidc_proto::{Client, Registration, Secret, Token, UnixSeconds};
 
+use crate::RegistrationKey;
 use crate::document::{Corruption, Known, Members};
 
 /// The assumed life of a token whose response has none: the shortest that the service is known to grant (an
@@ -120,6 +121,68 @@ impl CachedToken {
         }
     }
 
+    /// Returns the file of a renewed token: this one with the new tokens and expiry, marked with the endpoint of the
+    /// renewal's key. Start URL and region stay as written; without them the file gets those of the key. `expires_at`
+    /// is the end of the new access token; an unknown one is taken for an hour from `now`.
+    ///
+    /// Unlike [`CachedToken::refreshed`] it takes the refresh token as it is in `answer`, absent or not.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use oidc_proto::{Client, Registration, Secret, Token, UnixSeconds};
+    /// use sso_cache::{CachedToken, RegistrationKey};
+    ///
+    /// # let now = UnixSeconds::new(1_640_467_800);
+    /// # let client = Some(Registration::new(Client::new("id", Secret::from("secret"))));
+    /// let hour = Duration::from_secs(3600);
+    /// let first = Token::bearer(Secret::from("one"), hour).with_refresh_token(Secret::from("refresh"));
+    /// let token = CachedToken::new(&first, now, client);
+    /// let key = RegistrationKey::new("https://d-1.awsapps.com/start", "eu-west-1");
+    ///
+    /// let second = Token::bearer(Secret::from("two"), hour);
+    /// let end = now.saturating_add(2 * hour);
+    /// let renewed = token.renewed(&second, Some(end), &key, now.saturating_add(hour));
+    /// assert_eq!((renewed.access_token.expose(), renewed.expires_at), ("two", end));
+    /// assert_eq!(renewed.refresh_token, None);
+    /// assert_eq!(renewed.region.as_deref(), Some("eu-west-1"));
+    /// ```
+    #[must_use]
+    pub fn renewed(
+        mut self,
+        answer: &Token,
+        expires_at: Option<UnixSeconds>,
+        key: &RegistrationKey,
+        now: UnixSeconds,
+    ) -> Self {
+        self.access_token = answer.access_token.clone();
+        self.refresh_token.clone_from(&answer.refresh_token);
+        self.expires_at = expires_at.unwrap_or_else(|| now.saturating_add(UNKNOWN_LIFE));
+        self.endpoint_url.clone_from(&key.endpoint_url);
+        self.start_url.get_or_insert_with(|| key.start_url.clone());
+        self.region.get_or_insert_with(|| key.region.clone());
+        self
+    }
+
+    /// Returns the tokens as a response would have them at `now`. Without its client a refresh token is of no use, and
+    /// is left out.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use oidc_proto::{Secret, Token, UnixSeconds};
+    /// # let now = UnixSeconds::new(1_640_467_800);
+    /// let hour = Duration::from_secs(3600);
+    /// let answer = Token::bearer(Secret::from("access"), hour).with_refresh_token(Secret::from("refresh"));
+    /// let token = sso_cache::CachedToken::new(&answer, now, None);
+    /// let later = token.answer_at(now.saturating_add(hour / 4));
+    /// assert_eq!((later.expires_in, later.refresh_token), (Some(hour * 3 / 4), None));
+    /// ```
+    #[must_use]
+    pub fn answer_at(&self, now: UnixSeconds) -> Token {
+        let mut answer = Token::bearer(self.access_token.clone(), self.expires_at.remaining_at(now));
+        answer.refresh_token = self.refresh_token.clone().filter(|_| self.registration.is_some());
+        answer
+    }
+
     /// Returns whether the access token is still valid for more than `margin` from `now`.
     #[must_use]
     pub fn usable_at(&self, now: UnixSeconds, margin: Duration) -> bool {
@@ -206,6 +269,35 @@ mod tests {
         assert_eq!(registration.expires_at, Some(UnixSeconds::new(1_671_975_000)));
         assert!(token.refreshable_at(UnixSeconds::new(1_671_974_999)));
         assert!(!token.refreshable_at(UnixSeconds::new(1_671_975_000)));
+    }
+
+    #[test]
+    fn a_renewal_keeps_what_it_does_not_concern_and_marks_its_endpoint() {
+        let now = UnixSeconds::new(1_640_467_000);
+        let answer = Token::bearer(Secret::from("new"), Duration::from_secs(60));
+        let key = RegistrationKey::new("https://d-abc123.awsapps.com/start/", "US-WEST-2");
+        let key = key.with_endpoint_url(Some("http://127.0.0.1:8080".to_owned()));
+        let before = read(FULL).unwrap();
+        let after = before.clone().renewed(&answer, Some(now), &key, now);
+        assert_eq!((&after.start_url, &after.region), (&before.start_url, &before.region));
+        assert_eq!((&after.registration, after.expires_at), (&before.registration, now));
+        assert_eq!(after.endpoint_url, key.endpoint_url);
+        assert_eq!((after.access_token.expose(), &after.refresh_token), ("new", &None));
+        let again = after.renewed(&answer, None, &RegistrationKey::new("", ""), now);
+        assert_eq!(again.expires_at, now.saturating_add(Duration::from_secs(3600)), "an unknown end");
+        assert_eq!(again.endpoint_url, None);
+    }
+
+    #[test]
+    fn a_refresh_token_is_of_use_with_its_client_only() {
+        let mut token = read(FULL).unwrap();
+        let hour = Duration::from_secs(3600);
+        let now = UnixSeconds::new(token.expires_at.get() - 3600);
+        let answer = token.answer_at(now);
+        assert_eq!((answer.expires_in, &answer.refresh_token), (Some(hour), &token.refresh_token));
+        assert_eq!(token.answer_at(token.expires_at).expires_in, Some(Duration::ZERO));
+        token.registration = None;
+        assert_eq!(token.answer_at(now).refresh_token, None);
     }
 
     #[test]

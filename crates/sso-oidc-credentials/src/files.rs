@@ -7,13 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use device_flow::renewal::SessionStore;
 use device_flow::{Session, Tick};
-use oidc_proto::{Client, Registration, Service, Token, UnixSeconds};
+use oidc_proto::{Client, Registration, Service, UnixSeconds};
 use sso_cache::{CacheError, CachedToken, Guard, Holder};
 
 use crate::settings::Portal;
-
-/// The life of a token of unknown life, as in AWS's tools.
-const UNKNOWN_LIFE: Duration = Duration::from_secs(3600);
 
 /// The token file, for one renewal.
 pub(crate) struct Files<'a> {
@@ -45,9 +42,7 @@ impl<'a> Files<'a> {
     }
 
     fn session_of(&self, token: &CachedToken) -> Session {
-        let mut kept = Token::bearer(token.access_token.clone(), token.expires_at.remaining_at(now()));
-        // Without its client a refresh token is of no use.
-        kept.refresh_token = token.refresh_token.clone().filter(|_| token.registration.is_some());
+        let kept = token.answer_at(now());
         let registration = token.registration.clone();
         let registration = registration.unwrap_or_else(|| Registration::new(Client::public("")));
         Session::restored(self.service, registration, kept, Some(token.expires_at))
@@ -57,14 +52,8 @@ impl<'a> Files<'a> {
     fn merged(&self, session: &Session) -> CachedToken {
         let registration = Some(session.registration.clone());
         let new = || CachedToken::new(&session.token, now(), registration);
-        let mut token = held(&self.seen).token.clone().unwrap_or_else(new);
-        token.access_token = session.token.access_token.clone();
-        token.refresh_token.clone_from(&session.token.refresh_token);
-        token.expires_at = session.expires_at.unwrap_or_else(|| now().saturating_add(UNKNOWN_LIFE));
-        token.endpoint_url.clone_from(&self.portal.endpoint_url);
-        token.start_url.get_or_insert_with(|| self.portal.start_url.clone());
-        token.region.get_or_insert_with(|| self.portal.region.clone());
-        token
+        let token = held(&self.seen).token.clone().unwrap_or_else(new);
+        token.renewed(&session.token, session.expires_at, &self.portal.key, now())
     }
 }
 

@@ -9,7 +9,7 @@ use device_flow::renewal::{
     Usable,
 };
 use device_flow::{CallError, Session, Tick, TransportError};
-use oidc_proto::{Client, Fault, FaultCode, Operation, Registration, Token};
+use oidc_proto::{Client, Fault, FaultCode, Operation, Registration};
 use sso_cache::{CacheError, CachedToken, Guard, Holder, Identity};
 
 use super::client::LazyClient;
@@ -388,10 +388,7 @@ impl<'a> Files<'a> {
     }
 
     fn session_of(&self, token: &CachedToken) -> Session {
-        let left = token.expires_at.remaining_at(now());
-        let mut kept = Token::bearer(token.access_token.clone(), left);
-        // Without its client a refresh token is of no use.
-        kept.refresh_token = token.refresh_token.clone().filter(|_| token.registration.is_some());
+        let kept = token.answer_at(now());
         let registration = token.registration.clone();
         let registration = registration.unwrap_or_else(|| Registration::new(Client::public("")));
         Session::restored(self.renewer.client.service(), registration, kept, Some(token.expires_at))
@@ -399,17 +396,10 @@ impl<'a> Files<'a> {
 
     /// Returns the token file of a session: the one that was read, with the new token.
     fn merged(&self, session: &Session) -> CachedToken {
-        let expires_at = session.expires_at.unwrap_or_else(|| now().saturating_add(UNKNOWN_LIFE));
         let registration = Some(session.registration.clone());
         let new = || CachedToken::new(&session.token, now(), registration);
-        let mut token = self.seen.borrow().token.clone().unwrap_or_else(new);
-        token.access_token = session.token.access_token.clone();
-        token.refresh_token.clone_from(&session.token.refresh_token);
-        token.expires_at = expires_at;
-        token.endpoint_url.clone_from(&self.store.endpoint_url);
-        token.start_url.get_or_insert_with(|| self.store.start_url.clone());
-        token.region.get_or_insert_with(|| self.store.region.clone());
-        token
+        let token = self.seen.borrow().token.clone().unwrap_or_else(new);
+        token.renewed(&session.token, session.expires_at, &self.store.key, now())
     }
 }
 
