@@ -19,8 +19,8 @@ const SSO: &str = "sso";
 /// AWS CLI.
 ///
 /// The portal and its endpoint do not, but a session's section may get another start URL, and a test server may answer
-/// for the region. So files of this crate say where they come from, and a key of another origin finds nothing. A file of
-/// the AWS CLI does not say it, and counts as from AWS.
+/// for the region. So files of this crate say where they come from, and a key of another origin finds nothing. A file
+/// of the AWS CLI does not say it, and counts as from AWS.
 ///
 /// ```
 /// use sso_cache::{Identity, RoleKey};

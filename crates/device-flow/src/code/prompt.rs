@@ -18,6 +18,8 @@ use crate::Tick;
 /// let (redirect, lifetime) = (RedirectUri::loopback(8400), Duration::from_secs(600));
 /// let prompt = BrowserPrompt::new("https://id.example/authorize?x=1", redirect, lifetime);
 /// assert!(prompt.to_string().contains("https://id.example/authorize?x=1"));
+/// let debug = format!("{prompt:?}");
+/// assert!(debug.contains("expires_in: 600s") && !debug.contains("id.example"));
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]

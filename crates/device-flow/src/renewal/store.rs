@@ -166,3 +166,39 @@ impl SessionStore for MemoryStore {
 fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store with only what it must have.
+    struct WithoutMemory(MemoryStore);
+
+    impl SessionStore for WithoutMemory {
+        type Guard = MemoryGuard;
+        type Error = Infallible;
+
+        fn try_lock(&self) -> Result<Option<MemoryGuard>, Infallible> {
+            self.0.try_lock()
+        }
+
+        fn read(&self) -> Result<Option<Session>, Infallible> {
+            self.0.read()
+        }
+
+        fn write(&self, guard: &mut MemoryGuard, session: &Session) -> Result<(), Infallible> {
+            self.0.write(guard, session)
+        }
+    }
+
+    #[test]
+    fn a_store_knows_no_request_before_the_first_and_without_memory_none_after_it() {
+        let store = MemoryStore::default();
+        assert_eq!(store.last_try(), None);
+        let without = WithoutMemory(store.clone());
+        without.set_last_try(Some(Tick::ZERO));
+        assert_eq!(without.last_try(), None);
+        store.set_last_try(Some(Tick::ZERO));
+        assert_eq!((store.last_try(), without.last_try()), (Some(Tick::ZERO), None));
+    }
+}
