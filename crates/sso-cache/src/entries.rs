@@ -9,7 +9,7 @@ use oidc_proto::UnixSeconds;
 use crate::aside::WRITE_TIME;
 use crate::document::{Corruption, Members};
 use crate::files::{Leftover, is_file_name};
-use crate::{Cache, CacheError, CachedRegistration, CachedToken, platform};
+use crate::{Cache, CacheError, CachedRegistration, CachedToken, platform, role_credentials};
 
 /// The time that a corrupt file is kept after it was set aside. A person who misses its token notices sooner.
 const ASIDE_TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -41,6 +41,8 @@ pub enum Content {
     Token(Box<CachedToken>),
     /// A registration.
     Registration(Box<CachedRegistration>),
+    /// The credentials of a role, of a [`RoleCredentialsCache`](crate::RoleCredentialsCache).
+    RoleCredentials(RoleCredentialsEntry),
     /// Another tool's file, by its name or its members. A file with such a name was not opened.
     Foreign,
     /// A token or registration that is corrupt or unreadable.
@@ -53,6 +55,18 @@ pub enum Content {
     Aside,
 }
 
+/// What a file with the credentials of a role says of them. They are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoleCredentialsEntry {
+    /// The session or start URL. The AWS CLI does not write it.
+    pub identity: Option<String>,
+    /// The account's id.
+    pub account_id: Option<String>,
+    /// The end of the credentials' validity.
+    pub expires_at: UnixSeconds,
+}
+
 /// Why a file is of no more use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -61,6 +75,8 @@ pub enum Garbage {
     ExpiredToken,
     /// The registration has expired.
     ExpiredRegistration,
+    /// The credentials of the role have expired.
+    ExpiredRoleCredentials,
     /// The temporary file is older than a minute, so its writer was killed.
     Temporary,
     /// The corrupt file was set aside more than 30 days ago.
@@ -93,6 +109,9 @@ impl Entry {
             }
             Content::Registration(found) => {
                 (!found.registration.usable_at(now, Duration::ZERO), Garbage::ExpiredRegistration)
+            }
+            Content::RoleCredentials(found) => {
+                (found.expires_at.remaining_at(now).is_zero(), Garbage::ExpiredRoleCredentials)
             }
             Content::Temporary => (is_older_than(WRITE_TIME), Garbage::Temporary),
             Content::Aside => (is_older_than(ASIDE_TIME), Garbage::Aside),
@@ -235,8 +254,8 @@ fn paths_in(dir: &Path) -> Result<Vec<PathBuf>, CacheError> {
     Ok(paths)
 }
 
-/// Reads a file with the name of a token or a registration. Other tools have such names too, so a JSON object with
-/// neither an access token nor a client is theirs.
+/// Reads a file with the name of a token, a registration or a role's credentials. Other tools have such names too, so a
+/// JSON object that is none of these is theirs.
 fn classify(bytes: &[u8]) -> Result<Content, Corruption> {
     let reason = match CachedToken::read(bytes) {
         Ok(token) => return Ok(Content::Token(Box::new(token))),
@@ -249,7 +268,9 @@ fn classify(bytes: &[u8]) -> Result<Content, Corruption> {
     }
     match CachedRegistration::read(bytes) {
         Ok(found) => Ok(Content::Registration(Box::new(found))),
-        Err(Corruption::Missing("clientId")) => Ok(Content::Foreign),
+        Err(Corruption::Missing("clientId")) => {
+            Ok(role_credentials::entry(bytes).map_or(Content::Foreign, Content::RoleCredentials))
+        }
         Err(reason) => Err(reason),
     }
 }

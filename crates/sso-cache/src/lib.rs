@@ -78,7 +78,7 @@ pub use config::{
     SettingsError, SsoSettings, SyntaxError,
 };
 pub use document::Corruption;
-pub use entries::{Content, Entry, Garbage};
+pub use entries::{Content, Entry, Garbage, RoleCredentialsEntry};
 pub use error::{CacheError, Obstacle};
 pub use identity::Identity;
 pub use lock::{Guard, Holder};

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use common::{Program, START_URL, after};
+use oidc_proto::portal::RoleCredentials;
+use oidc_proto::{Secret, UnixSeconds};
 use serde_json::{Value, json};
-use sso_cache::{Cache, Identity, RegistrationKey};
+use sso_cache::{Cache, Identity, RegistrationKey, RoleCredentialsCache, RoleKey};
 
 const CONFIG: &str = "\
 [sso-session corp]
@@ -202,4 +204,39 @@ fn gc_leaves_a_token_that_another_process_has_locked() {
     drop(guard);
     assert!(fixture.run(&["gc"]).ok().contains("token expired"));
     assert!(!token.exists());
+}
+
+#[test]
+fn the_credentials_of_roles_are_listed_without_secrets_and_removed_once_expired() {
+    let fixture = Fixture::new();
+    let roles = RoleCredentialsCache::at(RoleCredentialsCache::default_dir(fixture.program.home.path()));
+    let now = UnixSeconds::from(std::time::SystemTime::now()).get();
+    let mut files = Vec::new();
+    for (role, seconds) in [("Expired", -60), ("Valid", 3_600)] {
+        let key = RoleKey::new(&corp(), "012345678901", role);
+        let [secret, token] = ["SECRET-KEY", "SECRET-TOKEN"].map(Secret::from);
+        let end = UnixSeconds::new(now + seconds);
+        roles.save(&key, &RoleCredentials::new("ASIAEXAMPLE", secret, token, end)).unwrap();
+        files.push(roles.dir().join(key.file_name()));
+    }
+    // The AWS CLI's own, for an assumed role.
+    let assumed = roles.dir().join("0123456789abcdef0123456789abcdef01234567.json");
+    let credentials = json!({"AccessKeyId": "SECRET", "Expiration": "2020-01-01T00:00:00Z"});
+    std::fs::write(&assumed, json!({"Credentials": credentials}).to_string()).unwrap();
+
+    let list = || -> Value {
+        let query = "files[].[kind, sessionName, accountId, expiresAt != `null`]";
+        fixture.run(&["list", "--output", "json", "--query", query]).json()
+    };
+    let role = json!(["roleCredentials", "corp", "012345678901", true]);
+    let other = json!(["other", null, null, false]);
+    let mut kinds = list().as_array().unwrap().clone();
+    kinds.sort_by_key(ToString::to_string);
+    assert_eq!(kinds, [other, role.clone(), role]);
+
+    let said = fixture.run(&["gc", "--dry-run"]).ok();
+    assert!(said.contains("credentials of a role expired"), "{said}");
+    assert!(files.iter().all(|file| file.exists()));
+    fixture.run(&["gc"]).ok();
+    assert_eq!((files[0].exists(), files[1].exists(), assumed.exists()), (false, true, true));
 }

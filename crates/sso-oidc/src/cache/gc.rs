@@ -4,20 +4,22 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use sso_cache::{CacheError, Content, Garbage};
+use oidc_proto::UnixSeconds;
+use sso_cache::{CacheError, Content, Entry, Garbage};
 
 use super::{print, printer};
 use crate::exit::{Failure, chain, print_data, warn};
 use crate::login::now;
 use crate::output::{Document, columns, terminal_width};
+use crate::role_cache;
 use crate::settings::Settings;
 use crate::stored::{self, short};
 
 /// The flags of `cache gc`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-It removes registrations that have expired, tokens that have expired and cannot be refreshed, temporary files of \
-killed processes, and corrupt files that were set aside more than 30 days ago. It removes no lock, no corrupt file of \
+It removes registrations and credentials of roles that have expired, tokens that have expired and cannot be refreshed, \
+temporary files of killed processes, and corrupt files that were set aside more than 30 days ago. It removes no lock, no corrupt file of \
 the cache, no link and no file of another tool or user. A token that a sign-in or a refresh holds the lock of is left \
 for the next time. With --output or --query it prints dryRun, size in bytes, and file, reason and size of each of \
 `removed`.")]
@@ -42,14 +44,24 @@ pub(super) fn run(args: &GcArgs, settings: &Settings) -> Result<(), Failure> {
     let printer = printer(settings)?;
     let cache = stored::cache(settings)?;
     let now = now();
-    let entries = cache.entries().map_err(|error| Failure::other(chain(&error)))?;
-    let mut garbage: Vec<_> =
-        entries.filter_map(|entry| entry.garbage_at(now).map(|why| (entry, why))).collect();
+    let failed = |error: CacheError| Failure::other(chain(&error));
+    let roles = role_cache::of(settings);
+    let mut garbage = garbage_of(cache.entries().map_err(failed)?, now);
     // Taking the lock of a token removes temporary files, too, and they would not be reported.
     garbage.sort_by_key(|(entry, _)| matches!(entry.content, Content::Token(_)));
+    let of_roles = match &roles {
+        Some(roles) => garbage_of(roles.entries().map_err(failed)?, now),
+        None => Vec::new(),
+    };
+    let garbage = garbage.into_iter().map(|found| (found, None));
+    let garbage = garbage.chain(of_roles.into_iter().map(|found| (found, roles.as_ref())));
     let (mut removed, mut failure) = (Vec::new(), None);
-    for (entry, why) in garbage {
-        let is_removed = if args.dry_run { Ok(true) } else { cache.remove_garbage(&entry, now) };
+    for ((entry, why), roles) in garbage {
+        let is_removed = match roles {
+            _ if args.dry_run => Ok(true),
+            Some(roles) => roles.remove_garbage(&entry, now),
+            None => cache.remove_garbage(&entry, now),
+        };
         match is_removed {
             Ok(true) => removed.push(Removed { path: entry.path, why, size: entry.size }),
             Ok(false) => {}
@@ -78,6 +90,11 @@ pub(super) fn run(args: &GcArgs, settings: &Settings) -> Result<(), Failure> {
     failure.map_or(Ok(()), Err)
 }
 
+/// Returns the files that are of no more use, and why.
+fn garbage_of(entries: impl Iterator<Item = Entry>, now: UnixSeconds) -> Vec<(Entry, Garbage)> {
+    entries.filter_map(|entry| entry.garbage_at(now).map(|why| (entry, why))).collect()
+}
+
 fn document(removed: &[Removed], size: u64, dry_run: bool) -> Document {
     let files = removed.iter().map(|file| {
         Document::map([
@@ -98,6 +115,7 @@ const fn reason(why: Garbage) -> (&'static str, &'static str) {
     match why {
         Garbage::ExpiredToken => ("expiredToken", "token expired"),
         Garbage::ExpiredRegistration => ("expiredRegistration", "registration expired"),
+        Garbage::ExpiredRoleCredentials => ("expiredRoleCredentials", "credentials of a role expired"),
         Garbage::Temporary => ("temporary", "temporary file of a killed process"),
         Garbage::Aside => ("setAside", "set aside as corrupt more than 30 days ago"),
         _ => ("other", "other"),

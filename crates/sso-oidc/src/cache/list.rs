@@ -4,12 +4,13 @@ use std::path::Path;
 
 use clap::Args;
 use oidc_proto::UnixSeconds;
-use sso_cache::{Cache, Content, Entry, format_time};
+use sso_cache::{Cache, CacheError, Content, Entry, format_time};
 
 use super::{print, printer};
 use crate::exit::{Failure, chain, print_data, warn};
 use crate::login::now;
 use crate::output::{Document, columns, terminal_width};
+use crate::role_cache;
 use crate::settings::Settings;
 use crate::stored::{self, configured, short, until};
 
@@ -19,9 +20,9 @@ const SHOWN_OF_CLIENT_ID: usize = 8;
 /// The flags of `cache list`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The kinds are token, registration, temporary, lock, setAside (a corrupt file that was moved away), corrupt and other. \
+The kinds are token, registration, roleCredentials, temporary, lock, setAside (a corrupt file that was moved away), corrupt and other. \
 Files of other tools are listed and not opened. With --output or --query it prints the members file, kind, sessionName, \
-startUrl, clientId (its beginning), expiresAt, size in bytes, mode and problem of each of `files`.")]
+startUrl, accountId, clientId (its beginning), expiresAt, size in bytes, mode and problem of each of `files`.")]
 pub(super) struct ListArgs {}
 
 /// A line of the list.
@@ -29,6 +30,7 @@ struct Line {
     kind: &'static str,
     session: Option<String>,
     portal: Option<String>,
+    account: Option<String>,
     client: Option<String>,
     expires_at: Option<UnixSeconds>,
     problem: Option<String>,
@@ -42,7 +44,11 @@ pub(super) fn run(_: &ListArgs, settings: &Settings) -> Result<(), Failure> {
     let printer = printer(settings)?;
     let cache = stored::cache(settings)?;
     let names = names(&cache, settings);
-    let entries = cache.entries().map_err(|error| Failure::other(chain(&error)))?;
+    let failed = |error: CacheError| Failure::other(chain(&error));
+    let roles = role_cache::of(settings);
+    let of_roles = roles.map(|roles| roles.entries().map(Iterator::collect)).transpose().map_err(failed)?;
+    let of_roles: Vec<Entry> = of_roles.unwrap_or_default();
+    let entries = cache.entries().map_err(failed)?.chain(of_roles);
     // Only what is shown is kept, so that the secrets of one file are gone before the next is read.
     let lines: Vec<(Entry, Line)> = entries
         .map(|mut entry| {
@@ -60,7 +66,8 @@ pub(super) fn run(_: &ListArgs, settings: &Settings) -> Result<(), Failure> {
     }
     let (now, home) = (now(), settings.environment().home());
     let rows: Vec<_> = lines.iter().map(|(entry, line)| line.row(entry, now, home.as_deref())).collect();
-    let headers = ["Kind", "Session", "Expires", "Client", "Size", "Mode", "Portal", "File", "Problem"];
+    let headers =
+        ["Kind", "Session", "Expires", "Account", "Client", "Size", "Mode", "Portal", "File", "Problem"];
     print_data(&columns(headers, &rows, terminal_width()))
 }
 
@@ -92,7 +99,15 @@ impl Line {
         let known = names.iter().find(|(name, ..)| name.as_str() == file);
         let session = known.and_then(|(_, session, _)| session.clone());
         let portal = known.map(|(.., url)| url.clone()).filter(|url| !url.is_empty());
-        let mut line = Self { kind: "other", session, portal, client: None, expires_at: None, problem: None };
+        let mut line = Self {
+            kind: "other",
+            session,
+            portal,
+            account: None,
+            client: None,
+            expires_at: None,
+            problem: None,
+        };
         let mut is_ours = true;
         match &entry.content {
             Content::Token(token) => {
@@ -105,6 +120,14 @@ impl Line {
                 line.kind = "registration";
                 line.client = Some(beginning(&found.registration.client.id));
                 line.expires_at = found.registration.expires_at;
+            }
+            Content::RoleCredentials(found) => {
+                line.kind = "roleCredentials";
+                let is_url = found.identity.as_deref().is_some_and(|identity| identity.contains("://"));
+                let named = if is_url { &mut line.portal } else { &mut line.session };
+                *named = found.identity.clone();
+                line.account = found.account_id.clone();
+                line.expires_at = Some(found.expires_at);
             }
             Content::Unusable(error) => {
                 line.kind = "corrupt";
@@ -134,6 +157,7 @@ impl Line {
             ("kind", self.kind.into()),
             ("sessionName", text(self.session.clone())),
             ("startUrl", text(self.portal.clone())),
+            ("accountId", text(self.account.clone())),
             ("clientId", text(self.client.clone())),
             ("expiresAt", text(self.expires_at.map(format_time))),
             ("size", Document::Number(entry.size.into())),
@@ -142,11 +166,12 @@ impl Line {
         ])
     }
 
-    fn row(&self, entry: &Entry, now: UnixSeconds, home: Option<&Path>) -> [String; 9] {
+    fn row(&self, entry: &Entry, now: UnixSeconds, home: Option<&Path>) -> [String; 10] {
         [
             self.kind.to_owned(),
             self.session.clone().unwrap_or_default(),
             self.expires_at.map(|end| until(end, now)).unwrap_or_default(),
+            self.account.clone().unwrap_or_default(),
             self.client.clone().unwrap_or_default(),
             entry.size.to_string(),
             mode(entry).unwrap_or_default(),
