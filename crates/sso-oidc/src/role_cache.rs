@@ -1,6 +1,6 @@
 //! The cached credentials of roles, which the AWS CLI shares.
 
-use sso_cache::{Identity, RoleCredentialsCache, RoleKey};
+use sso_cache::{Entry, Identity, RoleCredentialsCache, RoleKey};
 
 use crate::exit::{chain, warn};
 use crate::settings::Settings;
@@ -9,6 +9,15 @@ use crate::settings::Settings;
 pub(crate) fn of(settings: &Settings) -> Option<RoleCredentialsCache> {
     let home = settings.environment().home()?;
     Some(RoleCredentialsCache::at(RoleCredentialsCache::default_dir(&home)))
+}
+
+/// Returns the files of the cache. A directory that cannot be read has none, and is warned of.
+pub(crate) fn entries(cache: Option<&RoleCredentialsCache>) -> impl Iterator<Item = Entry> {
+    let entries = cache.map(RoleCredentialsCache::entries).transpose().unwrap_or_else(|error| {
+        warn(chain(&error));
+        None
+    });
+    entries.into_iter().flatten()
 }
 
 /// Removes the cached credentials of a session: our own, and the AWS CLI's of the roles that profiles name. The AWS CLI

@@ -51,7 +51,7 @@ impl SessionArgs {
 }
 
 /// Returns the key under which a sign-in stores the token of this portal: without stray characters in a start URL.
-fn identity_of(found: &SsoSettings) -> Identity {
+pub(crate) fn identity_of(found: &SsoSettings) -> Identity {
     match (&found.identity, StartUrl::parse(&found.start_url)) {
         (Identity::StartUrl(_), Ok(url)) => Identity::StartUrl(url.to_string()),
         (identity, _) => identity.clone(),

@@ -206,3 +206,39 @@ fn logout_of_all_spares_the_files_of_other_tools() {
     assert_eq!(logouts(&server), 1);
     assert_eq!(program.run(&["logout", "--all"]).stderr, "There is no stored token.\n");
 }
+
+#[test]
+fn logout_says_what_becomes_of_a_token_file_that_it_cannot_use() {
+    let server = server(Rotation::Strict);
+    let program = at_portal(&server);
+    let file = cache(&program).token_path(&identity());
+    std::fs::write(&file, "{\"accessTok").unwrap();
+    let run = program.run(&of("logout", &[]));
+    assert_eq!((run.code, file.exists()), (Some(0), false), "{run:?}");
+    assert!(run.stderr.contains("it is removed, and the portal may still hold its session"), "{run:?}");
+    assert!(!run.stderr.contains("Signed out"), "{run:?}");
+    // A directory in place of the file, as container tools make it, is not for a sign-out to delete.
+    std::fs::create_dir(&file).unwrap();
+    program.run(&of("logout", &[])).fails(255);
+    assert!(file.exists());
+}
+
+#[test]
+fn a_cache_of_role_credentials_that_cannot_be_read_does_not_hide_that_of_tokens() {
+    let server = server(Rotation::Strict);
+    let program = at_portal(&server);
+    std::fs::create_dir_all(program.home.path().join(".aws/cli")).unwrap();
+    program.file(".aws/cli/cache", "not a directory");
+    for command in ["list", "gc"] {
+        let run = program.run(&["cache", command]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert!(run.stderr.contains(".aws/cli/cache"), "{run:?}");
+    }
+    let run = program.run(&["logout", "--all"]);
+    assert_eq!(run.code, Some(255), "{run:?}");
+    assert!(
+        run.stderr.contains("Signed out of 1 portal.") && run.stderr.contains(".aws/cli/cache"),
+        "{run:?}"
+    );
+    assert!(!cache(&program).token_path(&identity()).exists());
+}

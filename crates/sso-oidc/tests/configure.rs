@@ -140,6 +140,15 @@ fn server_with(accounts: impl IntoIterator<Item = Account>) -> TestServer {
 }
 
 #[test]
+fn roles_that_a_filter_leaves_out_are_not_called_lost() {
+    let server = server(Rotation::Strict);
+    let program = with_session(&server);
+    program.run(&PROFILES).ok();
+    let run = program.run(&[&PROFILES[..], &["--filter", "sandbox"]].concat());
+    assert!(run.code == Some(0) && !run.stderr.contains("do not have"), "{run:?}");
+}
+
+#[test]
 fn a_portal_without_a_role_prunes_nothing() {
     let server = server_with([]);
     let program = with_session(&server);

@@ -223,6 +223,28 @@ fn the_section_of_a_credentials_file_is_the_default_one_only_if_it_is_asked_for(
     assert!(said.contains("a section's name has no brackets"), "{said}");
 }
 
+#[test]
+fn a_profile_gives_its_role_only_for_its_own_portal_and_only_if_it_assumes_none() {
+    let config = "[sso-session corp]\nsso_start_url = https://d-1234567890.awsapps.com/start\n\
+        sso_region = eu-west-1\n\
+        [sso-session other]\nsso_start_url = https://d-2234567890.awsapps.com/start\nsso_region = eu-west-1\n\
+        [profile base]\nsso_session = corp\nsso_account_id = 012345678901\nsso_role_name = ReadOnlyAccess\n\
+        [profile assume]\nrole_arn = arn:aws:iam::012345678901:role/Prod\nsource_profile = base\n";
+    let program = Program::new().config(config);
+    for session in ["corp", "other"] {
+        let session = Identity::SessionName(session.to_owned());
+        store(&program, &RoleKey::new(&session, "012345678901", "ReadOnlyAccess"), 3_600);
+    }
+    program.run(&["credential-process", "--profile", "base"]).ok();
+    program.run(&["credential-process", "--profile", "base", "--sso-session", "corp"]).ok();
+    let said = program.run(&["credential-process", "--profile", "assume"]).fails(253);
+    assert!(said.contains("The profile assume assumes a role (role_arn)"), "{said}");
+    assert!(said.contains("pass --profile base"), "{said}");
+    // There is no token of the other session, whose accounts would have to be listed.
+    let said = program.run(&["credential-process", "--profile", "base", "--sso-session", "other"]).fails(255);
+    assert!(said.contains("login --sso-session other"), "{said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn exec_gives_the_credentials_to_the_command_and_takes_its_exit_code() {

@@ -142,3 +142,11 @@ fn ctrl_c_ends_all_sign_ins() {
     let lines = "a: failed, with exit code 130\nb: not tried\nc: not tried\n";
     assert!(stderr.contains(lines), "{stderr}");
 }
+
+#[test]
+fn the_region_of_one_session_is_not_taken_for_all() {
+    let server = server(None);
+    let said = program(&server).run(&["login", "--all", "--region", "ap-south-1", "--no-browser"]).fails(252);
+    assert!(said.contains("--region goes with one session"), "{said}");
+    assert!(server.requests().is_empty());
+}

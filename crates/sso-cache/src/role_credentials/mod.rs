@@ -12,7 +12,7 @@ use oidc_proto::portal::RoleCredentials;
 pub(crate) use self::contents::entry;
 use self::contents::{Kind, SSO, read, read_file, write};
 pub use self::key::RoleKey;
-use crate::{Cache, CacheError, Entry, Guard, Identity};
+use crate::{Cache, CacheError, Content, Entry, Guard, Identity};
 
 /// The directory of role credentials, which the AWS CLI shares. The service keeps them valid to their expiry, whatever
 /// becomes of the sign-in. So a sign-out removes them, and a new sign-in does, which may be another person's.
@@ -164,7 +164,7 @@ impl RoleCredentialsCache {
     /// ```
     ///
     /// # Errors
-    /// The directory cannot be read, or a file cannot be deleted.
+    /// The directory cannot be read, or a file cannot be deleted; the others are.
     pub fn remove_all(&self) -> Result<usize, CacheError> {
         self.remove_if(|_| true)
     }
@@ -184,7 +184,14 @@ impl RoleCredentialsCache {
     /// # Errors
     /// As [`Cache::entries`].
     pub fn entries(&self) -> Result<impl Iterator<Item = Entry>, CacheError> {
-        self.files.entries()
+        let entries = self.files.entries()?;
+        Ok(entries.map(|mut entry| {
+            // They have no place here, so another tool has put them there.
+            if matches!(entry.content, Content::Token(_) | Content::Registration(_)) {
+                entry.content = Content::Foreign;
+            }
+            entry
+        }))
     }
 
     /// Removes a file of [`Self::entries`] that is still garbage, as [`Cache::remove_garbage`] does.
@@ -215,7 +222,7 @@ impl RoleCredentialsCache {
                 return Err(CacheError::Io { action: "list", path: self.dir().to_owned(), source });
             }
         };
-        let mut removed = 0;
+        let (mut removed, mut failed) = (0, None);
         for entry in entries.flatten() {
             let (path, name) = (entry.path(), entry.file_name());
             let Some(name) = name.to_str().filter(|name| name.ends_with(".json")) else { continue };
@@ -224,9 +231,12 @@ impl RoleCredentialsCache {
                     .is_ok_and(|kind| kind.provider_type == SSO && is_meant(&kind))
             });
             if is_ours {
-                removed += usize::from(self.files.remove(name)?);
+                match self.files.remove(name) {
+                    Ok(was_there) => removed += usize::from(was_there),
+                    Err(error) => failed = failed.or(Some(error)),
+                }
             }
         }
-        Ok(removed)
+        failed.map_or(Ok(removed), Err)
     }
 }

@@ -44,15 +44,12 @@ pub(super) fn run(args: &GcArgs, settings: &Settings) -> Result<(), Failure> {
     let printer = printer(settings)?;
     let cache = stored::cache(settings)?;
     let now = now();
-    let failed = |error: CacheError| Failure::other(chain(&error));
     let roles = role_cache::of(settings);
-    let mut garbage = garbage_of(cache.entries().map_err(failed)?, now);
+    let entries = cache.entries().map_err(|error| Failure::other(chain(&error)))?;
+    let mut garbage = garbage_of(entries, now);
     // Taking the lock of a token removes temporary files, too, and they would not be reported.
     garbage.sort_by_key(|(entry, _)| matches!(entry.content, Content::Token(_)));
-    let of_roles = match &roles {
-        Some(roles) => garbage_of(roles.entries().map_err(failed)?, now),
-        None => Vec::new(),
-    };
+    let of_roles = garbage_of(role_cache::entries(roles.as_ref()), now);
     let garbage = garbage.into_iter().map(|found| (found, None));
     let garbage = garbage.chain(of_roles.into_iter().map(|found| (found, roles.as_ref())));
     let (mut removed, mut failure) = (Vec::new(), None);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use oidc_proto::UnixSeconds;
-use sso_cache::{Cache, CacheError, Content, Entry, format_time};
+use sso_cache::{Cache, Content, Entry, format_time};
 
 use super::{print, printer};
 use crate::exit::{Failure, chain, print_data, warn};
@@ -44,11 +44,9 @@ pub(super) fn run(_: &ListArgs, settings: &Settings) -> Result<(), Failure> {
     let printer = printer(settings)?;
     let cache = stored::cache(settings)?;
     let names = names(&cache, settings);
-    let failed = |error: CacheError| Failure::other(chain(&error));
+    let entries = cache.entries().map_err(|error| Failure::other(chain(&error)))?;
     let roles = role_cache::of(settings);
-    let of_roles = roles.map(|roles| roles.entries().map(Iterator::collect)).transpose().map_err(failed)?;
-    let of_roles: Vec<Entry> = of_roles.unwrap_or_default();
-    let entries = cache.entries().map_err(failed)?.chain(of_roles);
+    let entries = entries.chain(role_cache::entries(roles.as_ref()));
     // Only what is shown is kept, so that the secrets of one file are gone before the next is read.
     let lines: Vec<(Entry, Line)> = entries
         .map(|mut entry| {

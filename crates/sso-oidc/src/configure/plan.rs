@@ -6,6 +6,7 @@ use sso_cache::{Config, ConfigDocument, EditError, SectionName};
 
 use super::stale::{References, Spared};
 use super::template::Template;
+use crate::portal::account_id;
 
 /// A role that the person has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl Plan {
         let is_of = |name: &str, role: &Role| {
             config.profile(name).is_some_and(|profile| {
                 profile.sso_session() == Some(session)
-                    && profile.text("sso_account_id") == Some(&role.account_id)
+                    && profile.text("sso_account_id").and_then(account_id).as_ref() == Some(&role.account_id)
                     && profile.text("sso_role_name") == Some(&role.role_name)
             })
         };
@@ -78,7 +79,8 @@ impl Plan {
             else {
                 continue;
             };
-            if profile.sso_session() != Some(session) || had.contains(&(account, role)) {
+            let account = account_id(account).unwrap_or_else(|| account.to_owned());
+            if profile.sso_session() != Some(session) || had.contains(&(account.as_str(), role)) {
                 continue;
             }
             match references.spare(profile, credentials) {
@@ -244,6 +246,8 @@ mod tests {
             ("", "[b]\nsource_profile = a\n", source()),
             ("[profile b]\ncredential_process = tool --profile a\n", "", command()),
             ("[profile b]\ncredential_process = tool --profile='a' x\n", "", command()),
+            ("[profile b]\ncredential_process = sh -c \"tool --profile a; true\"\n", "", command()),
+            ("[profile b]\ncredential_process = tool $(other --profile a)\n", "", command()),
             ("", "[a]\nregion = r\n", Spared::InCredentials("the credentials file".into())),
         ] {
             let plan = plan_without_roles(&format!("{own}{others}"), credentials);
@@ -265,6 +269,15 @@ mod tests {
         plan.apply(&Config::parse(&text).unwrap(), &mut document, "corp", None, true).unwrap();
         assert_eq!((plan.stale, plan.spared), (vec![], vec![("a".to_owned(), Spared::Layout)]));
         assert_eq!(document.as_str(), text);
+    }
+
+    #[test]
+    fn an_account_id_that_has_lost_its_leading_zeros_is_the_same_account() {
+        let text = "[profile a]\nsso_session = corp\nsso_account_id = 7\nsso_role_name = Reader\n";
+        let roles = [role("000000000007", "Zero", "Reader")];
+        let none = Config::default();
+        let plan = Plan::of(&Config::parse(text).unwrap(), &none, "corp", &roles, &template("a"));
+        assert_eq!((plan.kept, plan.stale), (vec!["a".to_owned()], vec![]));
     }
 
     #[test]

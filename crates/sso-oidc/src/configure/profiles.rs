@@ -134,7 +134,8 @@ fn summary(plan: &Plan, args: &ProfilesArgs) -> String {
     let done = done.enumerate().filter(|(index, (_, number))| *index == 0 || *number > 0);
     let done: Vec<String> = done.map(|(_, (verb, number))| format!("{verb} {number}")).collect();
     let lost = match stale {
-        stale if stale > 0 && !args.prune => {
+        // Roles that the filter leaves out are not lost.
+        stale if stale > 0 && !args.prune && args.filter.is_none() => {
             format!(", {stale} of roles that you do not have (--prune removes them)")
         }
         _ => String::new(),

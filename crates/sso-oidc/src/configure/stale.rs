@@ -43,7 +43,8 @@ impl fmt::Display for Spared {
 #[derive(Default)]
 pub(super) struct References<'a> {
     sources: BTreeMap<&'a str, &'a str>,
-    commands: BTreeMap<&'a str, &'a str>,
+    /// The commands themselves, with the profile that has one.
+    commands: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> References<'a> {
@@ -57,10 +58,9 @@ impl<'a> References<'a> {
             if let Some(source) = profile.source_profile().filter(|source| *source != profile.name()) {
                 found.sources.insert(source, profile.name());
             }
-            // Any word counts: the name follows `--profile` or `=`, or is in a variable.
-            let command = profile.text("credential_process").unwrap_or_default();
-            let words = command.split(|c: char| c.is_whitespace() || "='\"".contains(c));
-            found.commands.extend(words.map(|word| (word, profile.name())));
+            found
+                .commands
+                .extend(profile.text("credential_process").map(|command| (command, profile.name())));
         }
         found
     }
@@ -74,11 +74,22 @@ impl<'a> References<'a> {
         if let Some(key) = profile.keys().find(|key| !OWN_KEYS.contains(key)) {
             return Some(Spared::Key(key.to_owned()));
         }
-        let referred = |to: &BTreeMap<&str, &str>| to.get(name).map(|by| (*by).to_owned());
-        let other = referred(&self.sources).map(Spared::SourceOf);
-        other.or_else(|| referred(&self.commands).map(Spared::CommandOf)).or_else(|| {
+        let source = self.sources.get(name).map(|by| Spared::SourceOf((*by).to_owned()));
+        let command = || self.commands.iter().find(|(command, _)| names(command, name));
+        source.or_else(|| command().map(|(_, by)| Spared::CommandOf((*by).to_owned()))).or_else(|| {
             let path = credentials.credentials_path().unwrap_or_else(|| "the credentials file".as_ref());
             credentials.profile(name).map(|_| Spared::InCredentials(path.to_owned()))
         })
     }
+}
+
+/// Returns whether a command has this name in it. Any place counts: the name follows `--profile` or `=`, is quoted, or
+/// stands in a command of a shell.
+fn names(command: &str, name: &str) -> bool {
+    let is_of_name = |c: char| c.is_alphanumeric() || "_.@+-".contains(c);
+    command.match_indices(name).any(|(start, _)| {
+        let before = command.get(..start).and_then(|text| text.chars().next_back());
+        let after = command.get(start + name.len()..).and_then(|text| text.chars().next());
+        ![before, after].into_iter().flatten().any(is_of_name)
+    })
 }

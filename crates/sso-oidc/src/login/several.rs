@@ -29,6 +29,10 @@ pub(super) fn names<'a>(
     if !args.all && names.len() < 2 {
         return Ok(None);
     }
+    if settings.globals().region.is_some() {
+        return Err(Failure::usage("--region goes with one session")
+            .with_hint("each session has its `sso_region` in the config file"));
+    }
     if args.show_token && settings.globals().output != Some(crate::output::Format::Ndjson) {
         return Err(Failure::usage("--show-token goes with one session, or with --output ndjson")
             .with_hint("the events name the session of each token"));
@@ -39,7 +43,7 @@ pub(super) fn names<'a>(
 /// Signs in to each session. One that fails does not stop the others. Ctrl-C does: the person wants to end the command.
 ///
 /// # Errors
-/// A sign-in has failed. The exit code is that of the first.
+/// A sign-in has failed. The exit code is that of the first, or that of Ctrl-C.
 pub(super) fn run(names: &[&str], args: &LoginArgs, settings: &Settings) -> Result<(), Failure> {
     let ctrl_c = CtrlC::default();
     let events = Events::of(settings.globals().output);
@@ -63,7 +67,8 @@ pub(super) fn run(names: &[&str], args: &LoginArgs, settings: &Settings) -> Resu
             Err(failure) => {
                 events.failed(&failure);
                 failure.report(settings.colored(std::io::IsTerminal::is_terminal(&std::io::stderr())));
-                if first.is_none() {
+                // Ctrl-C ends the command, whatever failed before.
+                if first.is_none() || failure.exit() == Exit::Interrupted {
                     first = Some(failure.exit());
                 }
                 format!("{name}: failed, with exit code {}", failure.exit() as u8)

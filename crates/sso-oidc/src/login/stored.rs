@@ -72,7 +72,7 @@ impl StoredArgs {
     }
 
     /// Returns whether a flag names the portal, and not the profile.
-    pub(super) const fn is_named(&self) -> bool {
+    pub(crate) const fn is_named(&self) -> bool {
         self.start_url.is_some() || self.sso_session.is_some()
     }
 

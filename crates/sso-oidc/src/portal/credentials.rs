@@ -60,16 +60,21 @@ pub(crate) fn run(args: &CredentialsArgs, settings: &Settings) -> Result<(), Fai
         return Err(Failure::usage("--section goes with --format ini only"));
     }
     let (role, credentials) = get(&args.role, &args.stored, args.no_cache, settings)?;
-    print_data(&render(args.format, &credentials, &role, args.section(settings))?)
+    print_data(&render(args.format, &credentials, &role, args.section(settings)?)?)
 }
 
 impl CredentialsArgs {
     /// Returns the name of the section, if flags or environment give one. A profile's name is for its own role: keys of
     /// another role below it would be taken for those of the profile.
-    fn section<'a>(&'a self, settings: &'a Settings) -> Option<&'a str> {
-        let is_of_profile = self.role.account.is_none() && self.role.role.is_none();
-        let profile = settings.profile_named_by().map(|_| settings.profile_name());
-        self.section.as_deref().or_else(|| profile.filter(|_| is_of_profile))
+    fn section<'a>(&'a self, settings: &'a Settings) -> Result<Option<&'a str>, Failure> {
+        if self.section.is_some() || self.role.account.is_some() || self.role.role.is_some() {
+            return Ok(self.section.as_deref());
+        }
+        let profile = self.role.profile(&self.stored, settings)?.filter(|profile| {
+            let is_named = settings.profile_named_by().is_some();
+            is_named && profile.text("sso_account_id").is_some() && profile.text("sso_role_name").is_some()
+        });
+        Ok(profile.map(|profile| profile.name()))
     }
 }
 
@@ -83,7 +88,7 @@ pub(super) fn get(
     no_cache: bool,
     settings: &Settings,
 ) -> Result<(Role, RoleCredentials), Failure> {
-    let wanted = args.wanted(settings);
+    let wanted = args.wanted(stored, settings)?;
     let cache = role_cache::of(settings);
     let source = Source::of(stored, settings)?;
     let fresh = Fresh { no_cache, lock_timeout: stored.lock_timeout() };

@@ -5,7 +5,7 @@ use oidc_proto::portal::AccountInfo;
 
 use super::Portal;
 use super::choice::{Named, matches, meant};
-use super::role::{RoleArgs, account_id};
+use super::role::{Wanted, account_id};
 use crate::exit::{Failure, print_data};
 use crate::login::StoredArgs;
 use crate::output::{Document, Printer, rows, terminal_width};
@@ -149,7 +149,7 @@ pub(crate) fn roles(args: &RolesArgs, settings: &Settings) -> Result<(), Failure
     };
     if let ([], Some(named)) = (in_these.as_slice(), &wanted) {
         // The portal's own refusal, with the list of accounts.
-        let wanted = RoleArgs { account: Some(named.clone()), role: None }.wanted(settings);
+        let wanted = Wanted { account: Some(named.clone()), role: None };
         return wanted.find(&mut portal).map(drop);
     }
     let filter = args.filter.join(" ");

@@ -60,19 +60,23 @@ pub(crate) fn run(args: &LogoutArgs, settings: &Settings) -> Result<(), Failure>
     // Before the file is read, so that a refresh in flight cannot store its token after it.
     let guard = cache.lock(&identity, args.stored.lock_timeout());
     let _guard = guard.map_err(|error| Failure::other(chain(&error)))?;
-    let token = cache.token(&identity).unwrap_or_else(|error| {
-        warn(chain(&error));
-        None
-    });
-    let is_there = token.is_some() || path.exists();
-    if let Some(token) = &token {
-        at_portal(token, settings);
-    }
-    if is_there {
-        remove(&path)?;
-        say(format_args!("Signed out of {}.", identity.as_str()));
-    } else {
-        say(format_args!("There is no stored token for {}.", identity.as_str()));
+    let (token, is_corrupt) = match cache.token(&identity) {
+        Ok(token) => (token, false),
+        Err(_) => {
+            discard(&cache, &path)?;
+            // It may have become whole meanwhile.
+            (cache.token(&identity).unwrap_or_default(), true)
+        }
+    };
+    match token {
+        Some(token) => {
+            at_portal(&token, settings);
+            remove(&path)?;
+            say(format_args!("Signed out of {}.", identity.as_str()));
+        }
+        // There is a warning of it.
+        None if is_corrupt => {}
+        None => say(format_args!("There is no stored token for {}.", identity.as_str())),
     }
     role_cache::forget(&identity, settings);
     say_of_sign_ins(&cache, |token_file| token_file == path);
@@ -97,7 +101,11 @@ fn all(cache: &Cache, lock_timeout: Duration, settings: &Settings) -> Result<(),
     };
     // First, because a file that is being written is a token a moment later.
     let unusable: Vec<Entry> = cache.entries().map_err(failed)?.filter(is_unusable).collect();
-    let removed: usize = unusable.iter().map(|entry| count(discard(cache, entry, lock_timeout))).sum();
+    let discard = |entry: &Entry| {
+        let _guard = cache.lock_token(&entry.path, lock_timeout).map_err(failed)?;
+        discard(cache, &entry.path)
+    };
+    let removed: usize = unusable.iter().map(|entry| count(discard(entry))).sum();
     let tokens = cache.tokens().map_err(failed)?;
     let sign_out = |(path, token): &(PathBuf, CachedToken)| {
         let _guard = cache.lock_token(path, lock_timeout).map_err(failed)?;
@@ -107,7 +115,9 @@ fn all(cache: &Cache, lock_timeout: Duration, settings: &Settings) -> Result<(),
         remove(path)
     };
     let signed_out: usize = tokens.iter().map(|token| count(sign_out(token))).sum();
-    let sets = role_cache::of(settings).map_or(Ok(0), |roles| roles.remove_all()).map_err(failed)?;
+    let mut sets = 0;
+    let removed_sets = role_cache::of(settings).map_or(Ok(0), |roles| roles.remove_all());
+    count(removed_sets.map(|number| sets = number).map_err(failed));
     say_all(signed_out, removed + kept, sets);
     say_of_sign_ins(cache, |_| true);
     match kept {
@@ -149,22 +159,22 @@ fn is_unusable(entry: &Entry) -> bool {
     matches!(entry.content, Content::Unusable(_))
 }
 
-/// Removes a corrupt file, which may hold a token all the same. A file that becomes whole meanwhile stays.
+/// Removes a corrupt file, which may hold a token all the same. A file that becomes whole meanwhile stays. The caller
+/// holds the lock.
 ///
 /// # Errors
-/// The file cannot be read, locked or removed.
-fn discard(cache: &Cache, entry: &Entry, lock_timeout: Duration) -> Result<(), Failure> {
+/// The file cannot be read or removed.
+fn discard(cache: &Cache, path: &Path) -> Result<(), Failure> {
     let failed = |error: &CacheError| Failure::other(chain(error));
-    let _guard = cache.lock_token(&entry.path, lock_timeout).map_err(|error| failed(&error))?;
     for reads_left in (0..READS_OF_A_TORN_FILE).rev() {
         let mut entries = cache.entries().map_err(|error| failed(&error))?;
-        let now = entries.find(|other| other.path == entry.path);
+        let now = entries.find(|other| other.path == path);
         match now.as_ref().map(|now| &now.content) {
             Some(Content::Unusable(error)) if error.corrupt_file().is_none() => return Err(failed(error)),
             // AWS's tools write in place.
             Some(Content::Unusable(_)) if reads_left > 0 => std::thread::sleep(TORN),
             Some(Content::Unusable(error)) => {
-                remove(&entry.path)?;
+                remove(path)?;
                 warn(format_args!(
                     "{}; it is removed, and the portal may still hold its session",
                     chain(error)

@@ -28,6 +28,7 @@ pub(crate) use exec::{ExecArgs, run as exec};
 pub(crate) use listing::{AccountsArgs, RolesArgs, accounts, roles};
 pub(crate) use logout::{LogoutArgs, run as logout};
 pub(crate) use process::{CredentialProcessArgs, run as credential_process};
+pub(crate) use role::account_id;
 
 use self::advice::{Origin, with_advice};
 use crate::exit::Failure;

@@ -3,13 +3,16 @@
 use clap::Args;
 use oidc_proto::Operation;
 use oidc_proto::portal::{AccountInfo, RoleInfo};
+use sso_cache::Profile;
 
 use super::choice::{Named, meant};
 use super::{Denied, Portal};
 use crate::exit::Failure;
 use crate::explain::shell_word;
+use crate::login::StoredArgs;
 use crate::picker::pick;
 use crate::settings::Settings;
+use crate::stored::identity_of;
 
 /// The most items that a message lists.
 const LISTED: usize = 12;
@@ -64,14 +67,46 @@ impl Named for RoleInfo {
 
 impl RoleArgs {
     /// Returns the role of the flags, or else of the profile.
-    pub(super) fn wanted(&self, settings: &Settings) -> Wanted {
-        let of_profile = |key| settings.profile().and_then(|profile| profile.text(key)).map(str::to_owned);
+    ///
+    /// # Errors
+    /// The flags or the configuration are wrong, or the profile assumes a role.
+    pub(super) fn wanted(&self, stored: &StoredArgs, settings: &Settings) -> Result<Wanted, Failure> {
+        let profile = self.profile(stored, settings)?;
+        let of_profile = |key| profile.and_then(|profile| profile.text(key)).map(str::to_owned);
         // A flag for another account must not take the profile's role by chance: the profile names a pair.
         let role = self.role.clone().or_else(|| match self.account {
             Some(_) => None,
             None => of_profile("sso_role_name"),
         });
-        Wanted { account: self.account.clone().or_else(|| of_profile("sso_account_id")), role }
+        Ok(Wanted { account: self.account.clone().or_else(|| of_profile("sso_account_id")), role })
+    }
+
+    /// Returns the profile, if its portal is the one that is meant. The account and role of another would be a guess.
+    ///
+    /// # Errors
+    /// The flags or the configuration are wrong, or the profile assumes a role, which the portal does not give.
+    pub(super) fn profile<'a>(
+        &self,
+        stored: &StoredArgs,
+        settings: &'a Settings,
+    ) -> Result<Option<Profile<'a>>, Failure> {
+        let Some(profile) = settings.profile() else { return Ok(None) };
+        if let (Some(_), false, None, None) =
+            (profile.text("role_arn"), stored.is_named(), &self.account, &self.role)
+        {
+            let name = profile.name();
+            let failure = Failure::config(format_args!("The profile {name} assumes a role (role_arn)"));
+            return Err(match profile.source_profile().filter(|source| *source != name) {
+                Some(source) => failure.with_hint(format_args!(
+                    "the portal gives the role of its source: pass --profile {}",
+                    shell_word(source)
+                )),
+                None => failure.with_hint("pass --account and --role for a role of the portal"),
+            });
+        }
+        let identity = stored.identity(settings)?;
+        let own = settings.config().resolve_sso(profile.name());
+        Ok(own.is_ok_and(|found| identity_of(&found) == identity).then_some(profile))
     }
 }
 
@@ -102,7 +137,7 @@ impl Wanted {
 }
 
 /// Returns the id of an account, if the text is one. A number that has lost its leading zeros gets them back.
-pub(super) fn account_id(text: &str) -> Option<String> {
+pub(crate) fn account_id(text: &str) -> Option<String> {
     let is_number =
         !text.is_empty() && text.len() <= DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| format!("{text:0>DIGITS$}"))
