@@ -132,6 +132,38 @@ fn a_new_sign_in_drops_the_credentials_of_its_session_and_a_refresh_keeps_them()
 }
 
 #[test]
+fn credentials_that_come_after_the_end_of_their_sign_in_are_not_cached() {
+    let server = server(Rotation::Strict);
+    let program = signed_in(&server);
+    let token = cache(&program).token_path(&identity());
+    let answer = r#"{"roleCredentials":{"accessKeyId":"ASIALATE","secretAccessKey":"key","sessionToken":"token",
+        "expiration":4000000000000}}"#;
+    for ends in [false, true] {
+        let token = token.clone();
+        let stub = Stub::meanwhile(success(answer), move || {
+            if ends {
+                std::fs::remove_file(&token).unwrap();
+            }
+        });
+        let mut command = program.command(&with("credential-process", &[]));
+        let output = command.env("AWS_ENDPOINT_URL_SSO", &stub.endpoint).output().unwrap();
+        assert!(String::from_utf8_lossy(&output.stdout).contains("ASIALATE"), "{output:?}");
+        let file = roles(&program).dir().join(key().file_name());
+        assert_eq!(file.exists(), !ends);
+        let _ = std::fs::remove_file(file);
+    }
+}
+
+#[test]
+fn credentials_of_a_test_server_do_not_replace_those_of_aws() {
+    let server = server(Rotation::Strict);
+    let program = at_portal(&server);
+    store(&program, &key(), 3_600);
+    assert!(!program.run(&with("credential-process", &[])).ok().contains("ASIACACHED"));
+    assert_eq!(roles(&program).load(&key()).unwrap().access_key_id, "ASIACACHED");
+}
+
+#[test]
 fn a_role_is_found_by_a_part_of_its_names_and_one_that_is_lacking_lists_the_others() {
     let server = server(Rotation::Strict);
     let program = at_portal(&server);

@@ -105,7 +105,7 @@ pub(super) fn get(
         let mut portal = Portal::open(stored, settings)?;
         match ask(&mut portal, &role) {
             Ok(credentials) => {
-                save(cache, &key, &credentials);
+                save(&portal, cache, (&source, &role), &credentials);
                 return Ok((role, credentials));
             }
             // The names may be parts of names.
@@ -179,7 +179,7 @@ fn asked(
     }
     let credentials = ask(portal, &role).map_err(Denied::into_failure)?;
     if let Some(cache) = cache {
-        save(cache, &key, &credentials);
+        save(portal, cache, (source, &role), &credentials);
     }
     Ok((role, credentials))
 }
@@ -205,9 +205,25 @@ fn lock(cache: &RoleCredentialsCache, key: &RoleKey, at_most: Duration) -> Optio
     }
 }
 
-/// Stores the credentials. A failure costs a request the next time, and nothing else.
-fn save(cache: &RoleCredentialsCache, key: &RoleKey, credentials: &RoleCredentials) {
-    if let Err(error) = cache.save(key, credentials) {
+/// Stores the credentials, unless the sign-in has ended meanwhile. Those of AWS are not replaced by another server's,
+/// because the AWS CLI could not tell them apart. A failure costs a request the next time, and nothing else.
+fn save(
+    portal: &Portal<'_>,
+    cache: &RoleCredentialsCache,
+    (source, role): (&Source, &Role),
+    credentials: &RoleCredentials,
+) {
+    if !portal.is_stored(&source.identity) {
+        tracing::debug!("the stored token is another one now; the credentials are not cached");
+        return;
+    }
+    let key = source.key(role);
+    let at_aws = RoleKey::new(&source.identity, &role.account_id, &role.role_name);
+    if source.endpoint.is_some() && good(cache, &at_aws).is_some() {
+        tracing::debug!("there are credentials of AWS; those of a custom endpoint are not cached");
+        return;
+    }
+    if let Err(error) = cache.save(&key, credentials) {
         tracing::debug!(error = chain(&error), "the credentials are not cached");
     }
 }

@@ -18,6 +18,7 @@ use device_flow::{CallError, Session};
 use device_flow_ureq::HttpClient;
 use oidc_proto::portal::PortalFault;
 use oidc_proto::{Api, Endpoint, Operation, Secret};
+use sso_cache::Identity;
 
 pub(crate) use compatible::{
     GetRoleCredentialsArgs, ListAccountRolesArgs, ListAccountsArgs, get_role_credentials, list_account_roles,
@@ -35,6 +36,7 @@ use crate::exit::Failure;
 use crate::login::{StoredArgs, StoredSession};
 use crate::service::{self, Caller};
 use crate::settings::Settings;
+use crate::stored;
 
 /// The portal API with the access token of the stored session.
 pub(crate) struct Portal<'a> {
@@ -91,6 +93,13 @@ impl<'a> Portal<'a> {
             let failure = self.explained(failure, &error);
             return Err(Denied { failure, lacks_role: kind == PortalFault::Forbidden });
         }
+    }
+
+    /// Returns whether the token of these calls is the stored one. After a sign-out or a new sign-in it is not; after
+    /// another process's refresh it is not either.
+    fn is_stored(&self, identity: &Identity) -> bool {
+        let stored = stored::cache(self.settings).ok().and_then(|cache| cache.token(identity).ok().flatten());
+        stored.is_some_and(|stored| stored.access_token == self.session.session.token.access_token)
     }
 
     /// Adds what the user can do.
