@@ -75,6 +75,9 @@ impl Drop for Guard {
         // Before the release, so that the next holder's line is not lost.
         if let Some(file) = &self.file {
             let _best_effort = file.set_len(0);
+            // A forked child has a copy of the descriptor until it becomes another program, such as a browser. Without
+            // this the lock would outlive the file here.
+            let _best_effort = file.unlock();
         }
     }
 }
@@ -379,5 +382,17 @@ mod tests {
         {
             assert_eq!(read(none), None, "{none:?}");
         }
+    }
+
+    #[test]
+    fn a_copy_of_the_descriptor_in_a_child_does_not_keep_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path().join("cache"));
+        let identity = Identity::SessionName("corp".to_owned());
+        let guard = cache.lock(&identity, Duration::ZERO).unwrap();
+        let _copy = guard.file.as_ref().unwrap().try_clone().unwrap();
+        assert!(cache.lock(&identity, Duration::ZERO).is_err());
+        drop(guard);
+        assert!(cache.lock(&identity, Duration::ZERO).is_ok());
     }
 }
