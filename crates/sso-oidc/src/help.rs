@@ -215,6 +215,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> 
     // The texts take half of a run's processor time, and only help and errors show them.
     let matches = match Cli::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
+        Err(version) if version.kind() == clap::error::ErrorKind::DisplayVersion => return Err(version),
         Err(_) => definition().try_get_matches_from(&arguments)?,
     };
     Cli::from_arg_matches(&matches).and_then(|cli| refuse_meaningless(&matches).map(|()| cli))
