@@ -254,8 +254,8 @@ fn paths_in(dir: &Path) -> Result<Vec<PathBuf>, CacheError> {
     Ok(paths)
 }
 
-/// Reads a file with the name of a token, a registration or a role's credentials. Other tools have such names too, so a
-/// JSON object that is none of these is theirs.
+/// Reads a file with the name of a token, a registration or a role's credentials. Other tools use such names, too: any
+/// other JSON object counts as theirs.
 fn classify(bytes: &[u8]) -> Result<Content, Corruption> {
     let reason = match CachedToken::read(bytes) {
         Ok(token) => return Ok(Content::Token(Box::new(token))),

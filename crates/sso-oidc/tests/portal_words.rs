@@ -2,21 +2,11 @@
 
 mod common;
 
-use common::session::{cache, identity, signed_in};
+use common::session::{cache, identity, server_with as server, signed_in};
 use common::{Program, START_URL};
-use sso_oidc_server::{Approval, Config, FaultRule, TestServer};
+use sso_oidc_server::TestServer;
 
 const SIGN_IN: &str = "sign in with `sso-oidc login --start-url https://d-1234567890.awsapps.com/start";
-
-/// Returns a server whose portal has this fault.
-fn server(fault: Option<&str>) -> TestServer {
-    let config = Config::default().with_approval(Approval::Auto);
-    let config = match fault {
-        Some(fault) => config.with_fault(fault.parse::<FaultRule>().unwrap()),
-        None => config,
-    };
-    TestServer::with(config).unwrap()
-}
 
 fn at_portal(server: &TestServer) -> Program {
     signed_in(server).var("AWS_ENDPOINT_URL_SSO", server.endpoint()).var("AWS_MAX_ATTEMPTS", "1")

@@ -2,9 +2,10 @@
 
 mod common;
 
+use common::session::server_with as server;
 use common::{Program, Run};
 use serde_json::Value;
-use sso_oidc_server::{Approval, Config, FaultRule, TestServer};
+use sso_oidc_server::{Approval, Config, TestServer};
 
 const CONFIG: &str = "\
 [sso-session a]
@@ -17,15 +18,6 @@ sso_region = eu-west-1
 sso_start_url = https://d-3234567890.awsapps.com/start
 sso_region = us-east-1
 ";
-
-fn server(fault: Option<&str>) -> TestServer {
-    let config = Config::default().with_approval(Approval::Auto);
-    let config = match fault {
-        Some(fault) => config.with_fault(fault.parse::<FaultRule>().unwrap()),
-        None => config,
-    };
-    TestServer::with(config).unwrap()
-}
 
 fn program(server: &TestServer) -> Program {
     Program::new().config(CONFIG).var("AWS_ENDPOINT_URL_SSO_OIDC", server.endpoint())

@@ -1,7 +1,7 @@
 //! A session in the token file, for the tests of `token` and `refresh`.
 
 use sso_cache::{Cache, Identity};
-use sso_oidc_server::{Approval, Config, Rotation, TestServer};
+use sso_oidc_server::{Approval, Config, FaultRule, Rotation, TestServer};
 
 use super::{Program, START_URL, Stub, fault, with};
 use oidc_proto::Operation;
@@ -12,6 +12,16 @@ pub const REFRESH: [&str; 5] = ["refresh", "--start-url", START_URL, "--region",
 pub fn server(rotation: Rotation) -> TestServer {
     let config = Config::default().with_approval(Approval::Auto).with_remembered_requests(100_000);
     TestServer::with(config.with_rotation(rotation)).unwrap()
+}
+
+/// Returns a server that approves each device and has this fault.
+pub fn server_with(fault: Option<&str>) -> TestServer {
+    let config = Config::default().with_approval(Approval::Auto);
+    let config = match fault {
+        Some(fault) => config.with_fault(fault.parse::<FaultRule>().unwrap()),
+        None => config,
+    };
+    TestServer::with(config).unwrap()
 }
 
 /// Returns the number of requests for a token.
