@@ -114,24 +114,29 @@ fn flags_of_one_sign_in_do_not_go_with_several() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_all_sign_ins() {
+fn ctrl_c_ends_all_sign_ins_and_decides_the_exit_code() {
     use std::io::{BufRead as _, BufReader, Read as _};
     let config = Config::default().with_approval(Approval::Manual);
     let server = TestServer::with(config).unwrap();
-    let program = program(&server);
+    // The first session fails by itself.
+    let config = format!("[sso-session 0]\nsso_start_url = nonsense\nsso_region = eu-west-1\n{CONFIG}");
+    let program = program(&server).config(&config);
     let mut child =
         program.command(&["login", "--all", "--no-browser", "--output", "ndjson"]).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
-    out.read_line(&mut line).unwrap();
-    assert!(line.contains("\"prompt\"") && line.contains("\"a\""), "{line}");
+    while !line.contains("\"prompt\"") {
+        line.clear();
+        assert_ne!(out.read_line(&mut line).unwrap(), 0, "no prompt");
+    }
+    assert!(line.contains("\"a\""), "{line}");
     let pid = child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     out.read_to_string(&mut line).unwrap();
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{stderr}");
-    let lines = "a: failed, with exit code 130\nb: not tried\nc: not tried\n";
+    let lines = "0: failed, with exit code 253\na: failed, with exit code 130\nb: not tried\nc: not tried\n";
     assert!(stderr.contains(lines), "{stderr}");
 }
 
