@@ -132,8 +132,9 @@ impl Rules {
                     Heard::Fault(Code::Pending, _) => self.slow_downs = 0,
                     _ => {}
                 }
+                // An earlier `Retry-After` is for one gap, which this poll has ended, even if it was the code's last.
                 let due = now + self.floor.max(retry_after);
-                self.earliest = self.earliest.max(due);
+                self.earliest = due;
                 match heard {
                     Heard::Fault(Code::Pending, _) => {
                         self.now.exactly = Some(due);
