@@ -29,7 +29,7 @@ pub fn recognize_token<'a>(
     now: Moment,
 ) -> Result<&'a AccessRecord, Fault> {
     access
-        .filter(|access| access.token == *token && now < access.expires_at)
+        .filter(|access| access.token.matches(token) && now < access.expires_at)
         .filter(|access| access.family.is_none() || family.is_some_and(|family| now < family.forget_at))
         .ok_or_else(|| PortalFault::Unauthorized.fault("Session token not found or invalid"))
 }

@@ -4,13 +4,13 @@ use core::time::Duration;
 
 use oidc_proto::{
     AuthorizationRequest, AuthorizationResponse, Client, Fault, FaultCode, InvalidAuthorizationRequest,
-    grant_type,
+    Secret, grant_type,
 };
 
-use crate::entropy::secret;
+use crate::entropy::secret_with_fingerprint;
 use crate::{
-    Change, ClientRecord, CodeRecord, CodeStatus, Entropy, Moment, ServerPolicy, UserDecision, client, proof,
-    redirect, scope,
+    Change, ClientRecord, CodeRecord, CodeStatus, Entropy, Fingerprint, Moment, NoEntropy, ServerPolicy,
+    UserDecision, client, proof, redirect, scope,
 };
 
 /// The information for the person's decision on an authorization request.
@@ -46,6 +46,9 @@ pub enum AuthorizationError {
     /// The fault for the client, in a redirect to its redirect URI.
     #[error("the client gets {0}")]
     Redirect(Fault),
+    /// The form of the approval page was used already.
+    #[error("the form was used already")]
+    Decided,
 }
 
 /// Returns the review of a request. `client` is the record of the request's client id.
@@ -157,15 +160,95 @@ pub fn authorize(
     let life = match decision {
         UserDecision::Approve => policy.code_ttl,
         UserDecision::Expire => Duration::ZERO,
-        UserDecision::Deny => {
-            let fault = Fault::new(FaultCode::AccessDenied).with_description("The request was denied");
-            return Err(AuthorizationError::Redirect(fault));
-        }
+        UserDecision::Deny => return Err(denied()),
     };
-    let code = secret::<64>(entropy).map_err(|error| AuthorizationError::Redirect(error.into()))?;
-    let expires_at = now.after(life);
-    let record = CodeRecord {
-        code: code.clone(),
+    let (code, fingerprint) =
+        secret_with_fingerprint(entropy).map_err(|error| AuthorizationError::Redirect(error.into()))?;
+    let record = record(policy, request, fingerprint, CodeStatus::Unused, now.after(life), now);
+    Ok((AuthorizationResponse::code(code).with_state(request.state.clone()), Change::AddCode(record)))
+}
+
+/// Decides on an authorization request by a form of the approval page, which is for one decision. `code` is the
+/// code of this form, and `earlier` its record.
+///
+/// A form that is pressed twice brings the same response twice, because a browser shows the response to the last
+/// of two clicks. A second code would be one that no client waits for. A denial has a record too, so the form of
+/// a denied request brings no code.
+///
+/// ```
+/// use core::time::Duration;
+/// use device_authority::{
+///     AuthorizationError, ClientRecord, Moment, NoEntropy, ServerPolicy, UserDecision, authorization_code,
+///     authorize_form,
+/// };
+/// use oidc_proto::{AuthorizationRequest, Client, pkce};
+///
+/// let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+/// let client = ClientRecord::preconfigured(Client::public("my-tool"), None);
+/// let request = AuthorizationRequest::new("my-tool", "http://127.0.0.1:49152/callback")
+///     .with_code_challenge(pkce::challenge(&pkce::verifier(&[7; 32])));
+/// let mut rng = fastrand::Rng::with_seed(1);
+/// let code = authorization_code(&mut |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes)))?;
+/// let press = |earlier, decision| authorize_form(&policy, Some(&client), earlier, &request, decision, &code, now);
+///
+/// let (first, change) = press(None, UserDecision::Approve);
+/// let Some(device_authority::Change::AddCode(record)) = change else { panic!("it is to be stored") };
+/// let (second, change) = press(Some(&record), UserDecision::Approve);
+/// assert!(first == second && change.is_none());
+/// let (other, _) = press(Some(&record), UserDecision::Deny);
+/// assert_eq!(other, Err(AuthorizationError::Decided));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Those of [`authorize`]. [`AuthorizationError::Decided`]: the form was used for another decision, or its code
+/// was redeemed or has expired.
+pub fn authorize_form(
+    policy: &ServerPolicy,
+    client: Option<&ClientRecord>,
+    earlier: Option<&CodeRecord>,
+    request: &AuthorizationRequest,
+    decision: UserDecision,
+    code: &Secret,
+    now: Moment,
+) -> (Result<AuthorizationResponse, AuthorizationError>, Option<Change>) {
+    if let Err(error) = review_authorization(client, request, now) {
+        return (Err(error), None);
+    }
+    let response = || AuthorizationResponse::code(code.clone()).with_state(request.state.clone());
+    match (earlier.map(|earlier| (earlier.status, now < earlier.expires_at)), decision) {
+        (Some((CodeStatus::Unused, true)), UserDecision::Approve) => return (Ok(response()), None),
+        (Some((CodeStatus::Denied, _)), UserDecision::Deny) => return (Err(denied()), None),
+        (Some(_), _) => return (Err(AuthorizationError::Decided), None),
+        (None, _) => {}
+    }
+    let Some(fingerprint) = Fingerprint::of(code) else {
+        return (Err(AuthorizationError::Redirect(NoEntropy.into())), None);
+    };
+    let (result, status, life) = match decision {
+        UserDecision::Approve => (Ok(response()), CodeStatus::Unused, policy.code_ttl),
+        UserDecision::Expire => (Ok(response()), CodeStatus::Unused, Duration::ZERO),
+        UserDecision::Deny => (Err(denied()), CodeStatus::Denied, Duration::ZERO),
+    };
+    let record = record(policy, request, fingerprint, status, now.after(life), now);
+    (result, Some(Change::AddCode(record)))
+}
+
+fn denied() -> AuthorizationError {
+    let fault = Fault::new(FaultCode::AccessDenied).with_description("The request was denied");
+    AuthorizationError::Redirect(fault)
+}
+
+fn record(
+    policy: &ServerPolicy,
+    request: &AuthorizationRequest,
+    code: Fingerprint,
+    status: CodeStatus,
+    expires_at: Moment,
+    now: Moment,
+) -> CodeRecord {
+    CodeRecord {
+        code,
         client_id: request.client_id.clone(),
         redirect_uri: request.redirect_uri.clone(),
         scope: request.scope.clone(),
@@ -173,9 +256,8 @@ pub fn authorize(
         issued_at: now,
         expires_at,
         forget_at: expires_at.after(policy.remember_expired),
-        status: CodeStatus::Unused,
-    };
-    Ok((AuthorizationResponse::code(code).with_state(request.state.clone()), Change::AddCode(record)))
+        status,
+    }
 }
 
 /// Returns the place for the fault of an invalid request. It is the client, if the request names a known one

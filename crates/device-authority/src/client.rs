@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 
 use oidc_proto::{Client, Fault, FaultCode, Secret};
 
-use crate::{ClientRecord, Moment};
+use crate::{ClientRecord, Digest, Moment};
 
 /// As long as issued secrets, because comparing texts of different lengths ends at once.
-static DECOY: LazyLock<Secret> = LazyLock::new(|| Secret::new("-".repeat(64)));
+static DECOY: LazyLock<Digest> = LazyLock::new(|| Digest::of(&Secret::new("-".repeat(64))));
 
 /// Returns the client if it is known, not expired, and its secret matches: the issued one, or none if none
 /// was issued. The error does not tell which check failed: all responses are identical, and an unknown client
@@ -17,12 +17,12 @@ pub(crate) fn authenticate<'a>(
     client: &Client,
     now: Moment,
 ) -> Result<&'a ClientRecord, Fault> {
-    let expected = record.and_then(|record| record.registration.client.secret.as_ref());
+    let expected = record.and_then(|record| record.secret.as_ref());
     let offered = client.secret.as_ref();
-    let is_equal = offered == Some(expected.unwrap_or(&DECOY));
+    let is_equal = offered.is_some_and(|offered| expected.unwrap_or(&DECOY).matches(offered));
     let right = if expected.is_some() { is_equal } else { offered.is_none() };
     record
-        .filter(|record| right && record.registration.client.id == client.id && now < record.forget_at)
+        .filter(|record| right && record.id == client.id && now < record.forget_at)
         .ok_or_else(invalid_client)
 }
 

@@ -5,8 +5,8 @@ use oidc_proto::{Fault, FaultCode, Secret, Token};
 use crate::first_token::first_token;
 use crate::token::{invalid_grant, prove};
 use crate::{
-    Change, ClientRecord, CodeRecord, CodeStatus, Decision, Entropy, Issued, Moment, Selector, ServerPolicy,
-    redirect, scope,
+    Change, ClientRecord, CodeRecord, CodeStatus, Decision, Entropy, Issued, Moment, ServerPolicy, redirect,
+    scope,
 };
 
 /// The parts of a token request that prove a code to be the client's own.
@@ -27,15 +27,17 @@ pub(crate) fn redeem(
     if let Err(fault) = is_the_askers(code, proof) {
         return Decision::refuse(fault);
     }
-    let Some(selector) = Selector::of(&code.code) else { return Decision::refuse(invalid_grant()) };
     if let CodeStatus::Redeemed(issued) = code.status {
         return Decision::new(Err(invalid_grant()), issued.map(Issued::revocation).into_iter().collect());
+    }
+    if code.status == CodeStatus::Denied {
+        return Decision::refuse(invalid_grant());
     }
     match token(policy, client, code, now, entropy) {
         Err(fault) => Decision::refuse(fault),
         Ok((token, family)) => {
             let status = CodeStatus::Redeemed(Issued::of(&token));
-            let mut changes = vec![Change::SetCode { code: selector, status }];
+            let mut changes = vec![Change::SetCode { code: code.code.selector(), status }];
             changes.extend(family.map(Change::PutRefresh));
             Decision::new(Ok(token), changes)
         }

@@ -3,7 +3,8 @@
 use oidc_proto::Fault;
 
 use crate::{
-    AccessRecord, ClientRecord, CodeRecord, CodeStatus, DeviceRecord, DeviceState, RefreshRecord, Selector,
+    AccessRecord, ClientRecord, CodeRecord, CodeStatus, DeviceRecord, DeviceState, GuessRecord,
+    RefreshRecord, Selector, Source,
 };
 
 /// The result of an operation: the reply, and the changes. The changes apply even if the reply is a fault.
@@ -66,4 +67,11 @@ pub enum Change {
     AddAccess(AccessRecord),
     /// The end of an access token.
     RevokeAccess(Selector),
+    /// Stores the wrong user codes of this source, new or changed.
+    PutGuesses {
+        /// The source, or [`Source::EVERYONE`].
+        source: Source,
+        /// The new record.
+        record: GuessRecord,
+    },
 }

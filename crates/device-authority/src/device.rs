@@ -3,7 +3,7 @@
 use oidc_proto::{DeviceAuthorization, Fault, FaultCode, StartDeviceAuthorizationRequest, grant_type};
 
 use crate::client::{authenticate, unauthorized};
-use crate::entropy::secret;
+use crate::entropy::secret_with_fingerprint;
 use crate::moment::whole_seconds;
 use crate::{
     Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy, Moment, ServerPolicy, UserCode, scope,
@@ -52,11 +52,11 @@ fn issue(
             .with_description("startUrl must be an absolute http or https URL"));
     }
     scope::check_asked(client, &request.scope)?;
-    let device_code = secret::<64>(entropy)?;
+    let (device_code, fingerprint) = secret_with_fingerprint(entropy)?;
     let user_code = UserCode::random(entropy)?;
     let expires_at = now.after(policy.device_ttl);
     let record = DeviceRecord {
-        device_code: device_code.clone(),
+        device_code: fingerprint,
         user_code,
         client_id: request.client.id.clone(),
         start_url: request.start_url.clone(),

@@ -2,6 +2,8 @@
 
 use oidc_proto::{Fault, FaultCode, Secret};
 
+use crate::Fingerprint;
+
 /// A source of unpredictable bytes. A driver passes the operating system's, a test a seeded one. Closures of
 /// the same signature implement it.
 ///
@@ -84,6 +86,29 @@ pub(crate) fn random<const N: usize>(entropy: &mut dyn Entropy) -> Result<[u8; N
 /// Returns a secret of `N` [`random`] bytes in base64url.
 pub(crate) fn secret<const N: usize>(entropy: &mut dyn Entropy) -> Result<Secret, NoEntropy> {
     Ok(Secret::new(base64url(&random::<N>(entropy)?)))
+}
+
+/// Returns a new authorization code; see [`authorize_form`](crate::authorize_form).
+///
+/// ```
+/// use device_authority::{NoEntropy, authorization_code};
+/// let mut rng = fastrand::Rng::with_seed(1);
+/// let code = authorization_code(&mut |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes)))?;
+/// assert_eq!(code.expose().len(), 86);
+/// # Ok::<(), NoEntropy>(())
+/// ```
+///
+/// # Errors
+/// Those of the source.
+pub fn authorization_code(entropy: &mut dyn Entropy) -> Result<Secret, NoEntropy> {
+    secret::<64>(entropy)
+}
+
+/// Returns a code or token of 64 bytes, and what its record keeps of it.
+pub(crate) fn secret_with_fingerprint(entropy: &mut dyn Entropy) -> Result<(Secret, Fingerprint), NoEntropy> {
+    let secret = secret::<64>(entropy)?;
+    let fingerprint = Fingerprint::of(&secret).ok_or(NoEntropy)?;
+    Ok((secret, fingerprint))
 }
 
 /// Encodes base64url without padding (RFC 4648 §5).

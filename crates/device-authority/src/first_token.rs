@@ -2,7 +2,7 @@
 
 use oidc_proto::{Fault, Token, grant_type};
 
-use crate::entropy::secret;
+use crate::entropy::{secret, secret_with_fingerprint};
 use crate::moment::whole_seconds;
 use crate::{ClientRecord, Entropy, Moment, RefreshRecord, ServerPolicy, scope};
 
@@ -23,16 +23,17 @@ pub(crate) fn first_token(
         token.scope = scope::named(granted);
         return Ok((token, None));
     }
+    let (refresh_token, fingerprint) = secret_with_fingerprint(entropy)?;
     let family = RefreshRecord {
-        token: secret::<64>(entropy)?,
-        client_id: client.registration.client.id.clone(),
+        token: fingerprint,
+        client_id: client.id.clone(),
         scope: asked.to_vec(),
         start_url: start_url.map(Into::into),
         used: None,
         forget_at: now.after(policy.refresh_ttl),
     };
     let mut token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.short_access_ttl))
-        .with_refresh_token(family.token.clone());
+        .with_refresh_token(refresh_token);
     token.scope = scope::named(granted);
     Ok((token, Some(family)))
 }

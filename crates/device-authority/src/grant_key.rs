@@ -2,7 +2,7 @@
 
 use oidc_proto::Grant;
 
-use crate::{AccessRecord, ClientRecord, CodeRecord, DeviceRecord, RefreshRecord, Selector};
+use crate::{AccessRecord, ClientRecord, CodeRecord, DeviceRecord, GuessRecord, RefreshRecord, Selector};
 
 /// The key of the record that a grant names, besides the client's.
 ///
@@ -46,7 +46,7 @@ impl GrantKey {
     }
 }
 
-/// The existing records that a CreateToken request names.
+/// The existing records that a request names.
 ///
 /// ```
 /// use device_authority::{ClientRecord, Records};
@@ -54,29 +54,41 @@ impl GrantKey {
 /// let client = ClientRecord::preconfigured(Client::public("my-tool"), None);
 /// // A request names at most one of the others; none is found for an unknown code.
 /// let records = Records::of_client(Some(&client)).with_device(None).with_code(None);
-/// let records = records.with_refresh(None).with_access(None);
+/// let records = records.with_refresh(None).with_access(None).with_guesses(None, None);
 /// assert!(records.client.is_some() && records.device.is_none() && records.code.is_none());
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Records<'a> {
-    /// The client of the request's client id.
+    /// The client.
     pub client: Option<&'a ClientRecord>,
-    /// The device of [`GrantKey::Device`].
+    /// The device.
     pub device: Option<&'a DeviceRecord>,
-    /// The authorization code of [`GrantKey::Code`].
+    /// The authorization code.
     pub code: Option<&'a CodeRecord>,
-    /// The token family of [`GrantKey::Refresh`].
+    /// The token family.
     pub refresh: Option<&'a RefreshRecord>,
-    /// The access token of a revocation.
+    /// The access token.
     pub access: Option<&'a AccessRecord>,
+    /// The wrong user codes from the source.
+    pub guesses: Option<&'a GuessRecord>,
+    /// The wrong user codes from all sources.
+    pub guesses_of_all: Option<&'a GuessRecord>,
 }
 
 impl<'a> Records<'a> {
     /// Creates records with the client alone.
     #[must_use]
     pub const fn of_client(client: Option<&'a ClientRecord>) -> Self {
-        Self { client, device: None, code: None, refresh: None, access: None }
+        Self {
+            client,
+            device: None,
+            code: None,
+            refresh: None,
+            access: None,
+            guesses: None,
+            guesses_of_all: None,
+        }
     }
 
     /// Returns the same records with this device's.
@@ -104,6 +116,17 @@ impl<'a> Records<'a> {
     #[must_use]
     pub const fn with_refresh(mut self, refresh: Option<&'a RefreshRecord>) -> Self {
         self.refresh = refresh;
+        self
+    }
+
+    /// Adds the wrong user codes from one source, and from all.
+    #[must_use]
+    pub const fn with_guesses(
+        mut self,
+        source: Option<&'a GuessRecord>,
+        everyone: Option<&'a GuessRecord>,
+    ) -> Self {
+        (self.guesses, self.guesses_of_all) = (source, everyone);
         self
     }
 }

@@ -3,6 +3,8 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Moment, ServerPolicy};
 
 /// The origin of a guess.
@@ -32,7 +34,7 @@ impl Source {
 }
 
 /// The wrong codes of one source in one window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GuessRecord {
     /// The start of the window.

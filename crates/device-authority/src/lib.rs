@@ -71,10 +71,12 @@ mod client;
 mod code;
 mod decision;
 mod device;
+mod digest;
 mod entropy;
 mod first_token;
 mod grant_key;
 mod guess;
+mod hex;
 mod memory;
 mod moment;
 mod pace;
@@ -87,18 +89,21 @@ mod refresh;
 mod register;
 mod revoke;
 mod scope;
+mod seed;
 mod selector;
+mod store;
 mod token;
 mod user_code;
 
 pub use access::{logout, recognize_token};
 pub use authorize::{
-    AuthorizationError, AuthorizationReview, authorize, presume_client, refuse_authorization,
+    AuthorizationError, AuthorizationReview, authorize, authorize_form, presume_client, refuse_authorization,
     review_authorization,
 };
 pub use decision::{Change, Decision};
 pub use device::start_device_authorization;
-pub use entropy::{Entropy, NoEntropy};
+pub use digest::{Digest, Fingerprint};
+pub use entropy::{Entropy, NoEntropy, authorization_code};
 pub use grant_key::{GrantKey, Records};
 pub use guess::{GuessRecord, Source, TooManyGuesses, count_guess, may_guess};
 pub use memory::{Capacity, Counts, Memory};
@@ -110,8 +115,10 @@ pub use record::{
     AccessRecord, AuthorizationStatus, ClientRecord, CodeRecord, CodeStatus, DeviceRecord, DeviceState,
     Issued, RefreshRecord, UsedToken,
 };
-pub use register::{register_client, register_oauth_client};
+pub use register::{granted_registration, register_client, register_oauth_client};
 pub use revoke::revoke_token;
+pub use seed::Seed;
 pub use selector::Selector;
+pub use store::{Decide, DeviceKey, Exchanged, Keys, Store, StoreError, Waiting};
 pub use token::create_token;
 pub use user_code::UserCode;

@@ -5,20 +5,20 @@ mod clients;
 mod codes;
 mod devices;
 mod person;
+mod shared;
 mod table;
 mod tokens;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oidc_proto::{Fault, FaultCode};
-
 pub use self::capacity::{Capacity, Counts};
 use self::table::Table;
 use self::usage::Usage;
+use crate::store::DRAWS;
 use crate::{
-    AccessRecord, AuthorizationStatus, Change, ClientRecord, CodeRecord, DeviceRecord, GuessRecord, Issued,
-    Moment, RefreshRecord, Selector, Source, UserCode,
+    AccessRecord, AuthorizationStatus, Change, ClientRecord, CodeRecord, CodeStatus, DeviceKey, DeviceRecord,
+    GuessRecord, Issued, Keys, Moment, Records, RefreshRecord, Selector, Source, StoreError, UserCode,
 };
 
 /// A bounded in-memory store. It loads, decides and commits.
@@ -51,6 +51,7 @@ pub struct Memory {
     access: Table<Selector, AccessRecord>,
     guesses: Table<Source, GuessRecord>,
     guesses_of_all: Option<GuessRecord>,
+    page_key: Option<[u8; 32]>,
 }
 
 impl Memory {
@@ -68,6 +69,7 @@ impl Memory {
             access: Table::new(capacity.access),
             guesses: Table::new(capacity.sources),
             guesses_of_all: None,
+            page_key: None,
         }
     }
 
@@ -151,65 +153,148 @@ impl Memory {
         }
     }
 
-    /// Commits these changes.
-    fn commit(&mut self, changes: impl IntoIterator<Item = Change>) {
-        for change in changes {
+    /// Drops some expired records of each kind, and returns their number.
+    fn sweep(&mut self, now: Moment) -> usize {
+        let before = self.counts().all();
+        self.forget_devices(now);
+        let usage = &mut self.usage;
+        self.clients.make_room(now, |id, _| usage.forget(id));
+        self.codes.make_room(now, |_, _| {});
+        self.families.make_room(now, |_, _| {});
+        self.access.make_room(now, |_, _| {});
+        self.guesses.make_room(now, |_, _| {});
+        before - self.counts().all()
+    }
+
+    /// Runs one decision, and returns its reply.
+    fn run<T>(
+        &mut self,
+        keys: Keys<'_>,
+        now: Moment,
+        mut decide: impl FnMut(Records<'_>) -> (T, Vec<Change>),
+    ) -> Result<T, StoreError> {
+        for _ in 0..DRAWS {
+            let (reply, changes) = decide(self.load(&keys));
+            if self.have_user_code(&changes) {
+                continue;
+            }
+            self.commit(changes, now)?;
+            return Ok(reply);
+        }
+        Err(self.full("user codes", now))
+    }
+
+    /// Loads the records that the keys name.
+    fn load(&self, keys: &Keys<'_>) -> Records<'_> {
+        let device = match keys.device {
+            Some(DeviceKey::DeviceCode(selector)) => self.devices.find(&selector),
+            Some(DeviceKey::UserCode(code)) => {
+                self.user_codes.get(&code).and_then(|selector| self.devices.find(selector))
+            }
+            None => None,
+        };
+        let client = keys.client.or_else(|| device.map(|device| device.client_id.as_str()));
+        let access = keys.access.and_then(|selector| self.access.find(&selector));
+        let family = keys.refresh.or_else(|| access.and_then(|access| access.family));
+        Records::of_client(client.and_then(|id| self.clients.find(id)))
+            .with_device(device)
+            .with_code(keys.code.and_then(|selector| self.codes.find(&selector)))
+            .with_refresh(family.and_then(|selector| self.families.find(&selector)))
+            .with_access(access)
+            .with_guesses(
+                keys.source.and_then(|source| self.guesses.find(&source)),
+                keys.source.and(self.guesses_of_all.as_ref()),
+            )
+    }
+
+    /// Returns whether a new device has the user code of another device.
+    fn have_user_code(&self, changes: &[Change]) -> bool {
+        changes.iter().any(|change| {
+            matches!(change, Change::AddDevice(device) if self.user_codes.contains_key(&device.user_code))
+        })
+    }
+
+    /// Commits all changes, or none if the store is full.
+    fn commit(&mut self, changes: Vec<Change>, now: Moment) -> Result<(), StoreError> {
+        for change in &changes {
             match change {
-                Change::AddClient(record) => {
-                    let id = record.registration.client.id.clone();
-                    if let Some((evicted, _)) = self.clients.put_over_first(id, record) {
-                        self.usage.forget(&evicted);
+                Change::AddDevice(_) => self.make_room_for_a_device(now)?,
+                // The record of a denial needs no room of its own. Without it the form could be pressed again.
+                Change::AddCode(record) if record.status == CodeStatus::Denied => {
+                    let _ = self.make_room_for_a_code(now);
+                }
+                Change::AddCode(_) => self.make_room_for_a_code(now)?,
+                Change::AddClient(_) => self.make_room_for_a_client(now)?,
+                Change::PutRefresh(_) => self.families.make_room(now, |_, _| {}),
+                Change::AddAccess(_) => self.access.make_room(now, |_, _| {}),
+                Change::PutGuesses { .. } => self.guesses.make_room(now, |_, _| {}),
+                Change::SetDevice { .. }
+                | Change::SetCode { .. }
+                | Change::RevokeRefresh(_)
+                | Change::RevokeAccess(_) => {}
+            }
+        }
+        for change in changes {
+            self.apply(change, now);
+        }
+        Ok(())
+    }
+
+    /// Applies one change, whatever the room. A file that keeps the changes is read with it.
+    fn apply(&mut self, change: Change, now: Moment) {
+        match change {
+            Change::AddClient(record) => {
+                let id = record.id.clone();
+                self.put_client(record);
+                self.usage.registered(&id, now);
+            }
+            Change::AddDevice(record) => {
+                self.usage.started(&record.client_id, now, record.expires_at);
+                let selector = record.device_code.selector();
+                self.user_codes.insert(record.user_code, selector);
+                self.devices.put_over_first(selector, record);
+            }
+            Change::SetDevice { device, state } => {
+                if let Some(record) = self.devices.find_mut(&device) {
+                    record.state = state;
+                    if matches!(state.status, AuthorizationStatus::Redeemed(_)) {
+                        self.redeemed.insert((record.forget_at, device));
                     }
                 }
-                Change::AddDevice(record) => {
-                    if let Some(selector) = Selector::of(&record.device_code) {
-                        self.user_codes.insert(record.user_code, selector);
-                        self.devices.put_over_first(selector, record);
-                    }
+            }
+            Change::AddCode(record) if record.status == CodeStatus::Denied && self.codes.is_full() => {}
+            Change::AddCode(record) => {
+                self.usage.started(&record.client_id, now, record.expires_at);
+                self.codes.put_over_first(record.code.selector(), record);
+            }
+            Change::SetCode { code, status } => {
+                if let Some(record) = self.codes.find_mut(&code) {
+                    record.status = status;
                 }
-                Change::SetDevice { device, state } => {
-                    if let Some(record) = self.devices.find_mut(&device) {
-                        record.state = state;
-                        if matches!(state.status, AuthorizationStatus::Redeemed(_)) {
-                            self.redeemed.insert((record.forget_at, device));
-                        }
-                    }
-                }
-                Change::AddCode(record) => {
-                    if let Some(selector) = Selector::of(&record.code) {
-                        self.codes.put_over_first(selector, record);
-                    }
-                }
-                Change::SetCode { code, status } => {
-                    if let Some(record) = self.codes.find_mut(&code) {
-                        record.status = status;
-                    }
-                }
-                Change::PutRefresh(record) => {
-                    if let Some(selector) = Selector::of(&record.token) {
-                        self.families.put_over_first(selector, record);
-                    }
-                }
-                Change::RevokeRefresh(selector) => {
-                    self.families.remove(&selector);
-                }
-                Change::AddAccess(record) => {
-                    if let Some(selector) = Selector::of(&record.token) {
-                        self.access.put_over_first(selector, record);
-                    }
-                }
-                Change::RevokeAccess(selector) => {
-                    self.access.remove(&selector);
-                }
+            }
+            Change::PutRefresh(record) => {
+                self.families.put_over_first(record.token.selector(), record);
+            }
+            Change::RevokeRefresh(selector) => {
+                self.families.remove(&selector);
+            }
+            Change::AddAccess(record) => {
+                self.usage.signed_in(&record.client_id, now);
+                self.access.put_over_first(record.token.selector(), record);
+            }
+            Change::RevokeAccess(selector) => {
+                self.access.remove(&selector);
+            }
+            Change::PutGuesses { source: Source::EVERYONE, record } => self.guesses_of_all = Some(record),
+            Change::PutGuesses { source, record } => {
+                self.guesses.put_over_first(source, record);
             }
         }
     }
-}
 
-/// Returns the fault of a full store. All clients retry later on this fault.
-fn full(what: &str) -> Fault {
-    Fault::new(FaultCode::SlowDown)
-        .with_description(format!("The server has reached its limit of {what}; try again later"))
+    fn full(&self, what: &'static str, now: Moment) -> StoreError {
+        StoreError::full(what, self.room_after(now))
+    }
 }
 
 #[cfg(test)]

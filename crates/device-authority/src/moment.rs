@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use oidc_proto::UnixSeconds;
+use serde::{Deserialize, Serialize};
 
 /// A point in time: the duration since the Unix epoch.
 ///
@@ -19,7 +20,7 @@ use oidc_proto::UnixSeconds;
 /// assert_eq!(later.since_epoch(), Duration::from_millis(1_700_000_010_500));
 /// assert_eq!(later.unix_seconds().get(), 1_700_000_010);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Moment(Duration);
 
 impl Moment {

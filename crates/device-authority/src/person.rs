@@ -3,8 +3,7 @@
 use core::time::Duration;
 
 use crate::{
-    AuthorizationStatus, Change, ClientRecord, DeviceRecord, Moment, Selector, TooManyGuesses, UserCode,
-    scope,
+    AuthorizationStatus, Change, ClientRecord, DeviceRecord, Moment, TooManyGuesses, UserCode, scope,
 };
 
 /// The information for the person's decision (RFC 8628 §5.4).
@@ -55,6 +54,9 @@ pub enum PersonError {
     /// Too many wrong codes.
     #[error(transparent)]
     TooManyGuesses(#[from] TooManyGuesses),
+    /// The store does not answer, so nothing was decided.
+    #[error("the server cannot reach its store")]
+    Unavailable,
 }
 
 /// Returns the review of a code. `device` is the record of the user code, `client` that of the device's
@@ -132,13 +134,12 @@ pub fn decide(
     now: Moment,
 ) -> Result<Change, PersonError> {
     let device = undecided(device, now)?;
-    let selector = Selector::of(&device.device_code).ok_or(PersonError::Unknown)?;
     let status = match verdict {
         UserDecision::Approve => AuthorizationStatus::Approved,
         UserDecision::Deny => AuthorizationStatus::Denied,
         UserDecision::Expire => AuthorizationStatus::Expired,
     };
-    Ok(Change::SetDevice { device: selector, state: device.state.with_status(status) })
+    Ok(Change::SetDevice { device: device.device_code.selector(), state: device.state.with_status(status) })
 }
 
 fn undecided(device: Option<&DeviceRecord>, now: Moment) -> Result<&DeviceRecord, PersonError> {

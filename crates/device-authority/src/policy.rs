@@ -1,8 +1,9 @@
 //! The authority's policy: lifetimes, pacing, limits.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
-use crate::RegistrationKey;
+use crate::{ClientRecord, RegistrationKey};
 
 /// The response to a client that polls before its interval has passed (RFC 8628 §3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -154,6 +155,9 @@ pub struct ServerPolicy {
     pub slow_down: SlowDown,
     /// The limits on wrong user codes.
     pub guesses: GuessLimit,
+    /// The clients of the operator, by id; see [`ClientRecord::preconfigured`]. No store keeps them, so a client
+    /// that the operator removes is gone. Default: none.
+    pub preconfigured_clients: BTreeMap<String, ClientRecord>,
     /// The address of the approval page. The user code is appended as the query `user_code`. Default:
     /// `http://127.0.0.1/device`.
     pub verification_uri: String,
@@ -180,6 +184,7 @@ impl Default for ServerPolicy {
             remember_expired: Duration::from_secs(600),
             slow_down: SlowDown::default(),
             guesses: GuessLimit::default(),
+            preconfigured_clients: BTreeMap::new(),
             verification_uri: "http://127.0.0.1/device".to_owned(),
             region: "us-east-1".to_owned(),
         }
@@ -281,6 +286,21 @@ impl ServerPolicy {
     #[must_use]
     pub const fn with_guesses(mut self, guesses: GuessLimit) -> Self {
         self.guesses = guesses;
+        self
+    }
+
+    /// Returns the same policy with one more client of the operator.
+    ///
+    /// ```
+    /// use device_authority::{ClientRecord, ServerPolicy};
+    /// use oidc_proto::Client;
+    /// let client = ClientRecord::preconfigured(Client::public("my-tool"), None);
+    /// let policy = ServerPolicy::default().with_client(client);
+    /// assert!(policy.preconfigured_clients.contains_key("my-tool"));
+    /// ```
+    #[must_use]
+    pub fn with_client(mut self, client: ClientRecord) -> Self {
+        self.preconfigured_clients.insert(client.id.clone(), client);
         self
     }
 

@@ -1,17 +1,21 @@
-//! The records of a store: plain data, each with the time when it may be forgotten.
+//! The records of a store: plain data, each with the time when it may be forgotten. No record has a secret, only
+//! its digest. The records implement serde's traits, so a store may keep them in any format.
 
 use core::time::Duration;
 
-use oidc_proto::{Client, Registration, Secret, Token, grant_type};
+use oidc_proto::{Client, Token, grant_type};
+use serde::{Deserialize, Serialize};
 
-use crate::{Change, Moment, Selector, UserCode};
+use crate::{Change, Digest, Fingerprint, Moment, Seed, Selector, UserCode};
 
 /// A registered client, stored under its id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ClientRecord {
-    /// The issued id, the secret unless it is a public client (RFC 6749 §2.1), and their expiry.
-    pub registration: Registration,
+    /// Its id.
+    pub id: String,
+    /// Its secret; `None` for a public client (RFC 6749 §2.1).
+    pub secret: Option<Digest>,
     /// Its name, shown to the person who approves.
     pub name: String,
     /// The scopes of its tokens.
@@ -46,7 +50,8 @@ impl ClientRecord {
     pub fn preconfigured(client: Client, scopes: Option<Vec<String>>) -> Self {
         Self {
             name: client.id.clone(),
-            registration: Registration::new(client),
+            secret: client.secret.as_ref().map(Digest::of),
+            id: client.id,
             any_scope: scopes.is_none(),
             scopes: scopes.unwrap_or_default(),
             grant_types: Vec::new(),
@@ -85,11 +90,11 @@ impl ClientRecord {
 /// assert!(device.is_expired_at(device.expires_at)); // the last instant counts as over
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DeviceRecord {
     /// The secret of the device.
-    pub device_code: Secret,
+    pub device_code: Fingerprint,
     /// The code for the person.
     pub user_code: UserCode,
     /// The client that requested the codes. It alone may collect the token.
@@ -112,7 +117,7 @@ pub struct DeviceRecord {
 }
 
 /// The mutable part of a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DeviceState {
     /// The state of the authorization.
@@ -141,7 +146,7 @@ impl DeviceState {
 }
 
 /// The state of a device's authorization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum AuthorizationStatus {
     /// The person has not decided.
@@ -190,11 +195,11 @@ impl DeviceRecord {
 /// assert_eq!((code.status, code.expires_at), (CodeStatus::Unused, now.after(policy.code_ttl)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CodeRecord {
     /// The code.
-    pub code: Secret,
+    pub code: Fingerprint,
     /// The client that requested the authorization. It alone may redeem the code.
     pub client_id: String,
     /// The redirect URI of the request, port included.
@@ -214,13 +219,15 @@ pub struct CodeRecord {
 }
 
 /// The status of an authorization code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum CodeStatus {
     /// No token was issued for it.
     Unused,
     /// The token was issued; a code is valid once. Holds what a second use of the code revokes.
     Redeemed(Option<Issued>),
+    /// The person denied the request, so the code was never sent.
+    Denied,
 }
 
 /// The tokens of a redeemed code, by the record whose end is the end of all of them.
@@ -235,7 +242,7 @@ pub enum CodeStatus {
 /// token = token.with_refresh_token(refresh_token.clone());
 /// assert_eq!(Issued::of(&token), Selector::of(&refresh_token).map(Issued::Family));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_enums, reason = "a store keeps every kind, so a new one has to break its build")]
 pub enum Issued {
     /// A token family, with all its tokens.
@@ -266,11 +273,11 @@ impl Issued {
 
 /// A token family: one sign-in, and its one valid refresh token. Stored under the [`Selector`], which all its
 /// tokens share, so an old token finds its family.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RefreshRecord {
     /// The one valid token.
-    pub token: Secret,
+    pub token: Fingerprint,
     /// The client that it was issued to. It alone may use it.
     pub client_id: String,
     /// The granted scopes; an empty list means those of its client.
@@ -284,11 +291,11 @@ pub struct RefreshRecord {
 }
 
 /// An access token, stored under its [`Selector`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AccessRecord {
     /// The token.
-    pub token: Secret,
+    pub token: Fingerprint,
     /// The client that it was issued to.
     pub client_id: String,
     /// The token family of the sign-in, if it has one. Its end is the end of this token too.
@@ -300,11 +307,13 @@ pub struct AccessRecord {
 }
 
 /// A refresh token that was used and has a successor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UsedToken {
     /// The token.
-    pub token: Secret,
+    pub token: Fingerprint,
+    /// What derives the successor from the token, for a second use of it.
+    pub seed: Seed,
     /// The time of its first use.
     pub at: Moment,
 }

@@ -5,8 +5,8 @@ use oidc_proto::{Fault, FaultCode, Secret, Token};
 use crate::entropy::secret;
 use crate::moment::whole_seconds;
 use crate::{
-    Change, ClientRecord, Decision, Entropy, Moment, RefreshRecord, Rotation, Selector, ServerPolicy,
-    UsedToken, scope,
+    Change, ClientRecord, Decision, Entropy, Fingerprint, Moment, NoEntropy, RefreshRecord, Rotation, Seed,
+    Selector, ServerPolicy, UsedToken, scope,
 };
 
 /// Issues a new access token and the next refresh token, for the family's valid token or for one in its grace
@@ -26,11 +26,13 @@ pub(crate) fn rotate(
     let (Some(family), Some(selector)) = (family, Selector::of(offered)) else {
         return Decision::refuse(invalid_token());
     };
-    if family.client_id != client.registration.client.id || now >= family.forget_at {
+    if family.client_id != client.id || now >= family.forget_at {
         return Decision::refuse(invalid_token());
     }
     let used = graced(policy, family, now);
-    if family.token != *offered && used.is_none_or(|used| used.token != *offered) {
+    let reused = used.filter(|used| used.token.matches(offered));
+    let is_current = reused.is_none() && family.token.matches(offered);
+    if !is_current && reused.is_none() {
         // Without rotation no token is ever rotated out, so any other token is invented.
         let ends = policy.rotation != Rotation::Reuse;
         return Decision::new(
@@ -42,8 +44,18 @@ pub(crate) fn rotate(
         Ok(scopes) => scopes,
         Err(fault) => return Decision::refuse(fault),
     };
+    // A family in its grace does not rotate further, whichever of its two tokens was offered.
     let stays = policy.rotation == Rotation::Reuse || used.is_some();
-    match answer(policy, family, stays, now, entropy) {
+    let current = match reused {
+        Some(used) => used.seed.successor(offered),
+        None => offered.clone(),
+    };
+    let answered = if stays {
+        repeat(policy, current, entropy)
+    } else {
+        advance(policy, family, &current, now, entropy)
+    };
+    match answered {
         Err(fault) => Decision::refuse(fault),
         Ok((mut token, next)) => {
             token.scope = scope::named(scopes);
@@ -60,33 +72,38 @@ fn graced<'a>(policy: &ServerPolicy, family: &'a RefreshRecord, now: Moment) -> 
     (now < used.at.after(policy.rotation_grace)).then_some(used)
 }
 
-/// Returns a new access token with the next refresh token, and the family's new record, if it changes.
-fn answer(
+/// Answers with a new access token and the refresh token that is valid already.
+fn repeat(
+    policy: &ServerPolicy,
+    current: Secret,
+    entropy: &mut dyn Entropy,
+) -> Result<(Token, Option<RefreshRecord>), Fault> {
+    let token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.short_access_ttl));
+    Ok((token.with_refresh_token(current), None))
+}
+
+/// Answers with a new access token and a new refresh token.
+fn advance(
     policy: &ServerPolicy,
     family: &RefreshRecord,
-    stays: bool,
+    current: &Secret,
     now: Moment,
     entropy: &mut dyn Entropy,
 ) -> Result<(Token, Option<RefreshRecord>), Fault> {
     let token = Token::bearer(secret::<64>(entropy)?, whole_seconds(policy.short_access_ttl));
-    if stays {
-        return Ok((token.with_refresh_token(family.token.clone()), None));
-    }
-    let fresh = secret::<64>(entropy)?;
-    // The selector stays, the other 384 bits are new.
-    let kept = family.token.expose().get(..Selector::LEN).unwrap_or_default();
-    let new = fresh.expose().get(Selector::LEN..).unwrap_or_default();
+    let seed = Seed::random(entropy)?;
+    let successor = seed.successor(current);
     let used = (policy.rotation == Rotation::Grace)
-        .then(|| Box::new(UsedToken { token: family.token.clone(), at: now }));
+        .then(|| Box::new(UsedToken { token: family.token, seed, at: now }));
     let next = RefreshRecord {
-        token: Secret::new([kept, new].concat()),
+        token: Fingerprint::of(&successor).ok_or(NoEntropy)?,
         client_id: family.client_id.clone(),
         scope: family.scope.clone(),
         start_url: family.start_url.clone(),
         used,
         forget_at: family.forget_at,
     };
-    Ok((token.with_refresh_token(next.token.clone()), Some(next)))
+    Ok((token.with_refresh_token(successor), Some(next)))
 }
 
 /// Returns the error for every refresh token that is unknown, spent, or another client's, with the real

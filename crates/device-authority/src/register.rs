@@ -3,7 +3,7 @@
 use oidc_proto::{Client, Fault, FaultCode, RegisterClientRequest, Registration, grant_type, printable};
 
 use crate::entropy::{base64url, random, secret};
-use crate::{Change, ClientRecord, Decision, Entropy, Moment, ServerPolicy, redirect, scope};
+use crate::{Change, ClientRecord, Decision, Digest, Entropy, Moment, ServerPolicy, redirect, scope};
 
 /// Our limit: a name must fit on the approval page.
 const MAX_NAME: usize = 256;
@@ -81,7 +81,7 @@ pub fn register_oauth_client(
     now: Moment,
     entropy: &mut dyn Entropy,
 ) -> Decision<Registration> {
-    let mut request = narrowed(request);
+    let mut request = granted_registration(request);
     let is_confidential = request.client_type != PUBLIC;
     let made = check_oauth(policy, &request).and_then(|()| issue(policy, now, is_confidential, entropy));
     if let Ok(registration) = &made
@@ -92,9 +92,19 @@ pub fn register_oauth_client(
     recorded(made, policy, &request, now)
 }
 
-/// Returns the supported part of a request, with the default of its grant types. A list without a grant for a
-/// first token stays unchanged, to be refused: an empty one would mean the device flow.
-fn narrowed(request: &RegisterClientRequest) -> RegisterClientRequest {
+/// Returns what the service grants of a registration request in the OAuth dialect, for the response (RFC 7591
+/// §3.2.1). It drops unknown grants, and redirect URIs without the authorization code grant.
+///
+/// ```
+/// use device_authority::granted_registration;
+/// use oidc_proto::{RegisterClientRequest, grant_type};
+///
+/// let mut request = RegisterClientRequest::new("my-tool");
+/// request.grant_types = [grant_type::DEVICE_CODE, "password"].map(str::to_owned).to_vec();
+/// assert_eq!(granted_registration(&request).grant_types, [grant_type::DEVICE_CODE]);
+/// ```
+#[must_use]
+pub fn granted_registration(request: &RegisterClientRequest) -> RegisterClientRequest {
     let mut request = request.clone();
     if request.grant_types.is_empty() && !request.redirect_uris.is_empty() {
         request.grant_types =
@@ -126,9 +136,10 @@ fn recorded(
 ) -> Decision<Registration> {
     match made {
         Err(fault) => Decision::refuse(fault),
-        Ok(registration) => {
+        Ok(mut registration) => {
             let mut record = ClientRecord {
-                registration,
+                id: registration.client.id.clone(),
+                secret: None,
                 name: request.client_name.clone(),
                 scopes: request.scopes.clone(),
                 any_scope: false,
@@ -138,13 +149,12 @@ fn recorded(
                 issuer_url: request.issuer_url.clone(),
                 forget_at: now.after(policy.registration_ttl),
             };
-            if record.registration.client.secret.is_some()
+            if registration.client.secret.is_some()
                 && let Some(key) = &policy.registration_key
             {
-                record.registration.client.secret = key.secret(&record);
+                registration.client.secret = key.secret(&registration, &record);
                 // JSON may take six bytes for a control character, so the texts' length alone is no bound.
-                let len =
-                    record.registration.client.secret.as_ref().map_or(0, |secret| secret.expose().len());
+                let len = registration.client.secret.as_ref().map_or(0, |secret| secret.expose().len());
                 if len > MOST_CARRIED {
                     let most = format!("the signed registration is longer than {MOST_CARRIED} characters");
                     return Decision::refuse(
@@ -152,7 +162,8 @@ fn recorded(
                     );
                 }
             }
-            Decision::new(Ok(record.registration.clone()), vec![Change::AddClient(record)])
+            record.secret = registration.client.secret.as_ref().map(Digest::of);
+            Decision::new(Ok(registration), vec![Change::AddClient(record)])
         }
     }
 }

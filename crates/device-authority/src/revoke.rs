@@ -36,13 +36,13 @@ pub fn revoke_token(records: Records<'_>, request: &RevocationRequest, now: Mome
         Err(fault) => return Decision::refuse(fault),
     };
     let Some(selector) = Selector::of(&request.token) else { return Decision::new(Ok(()), Vec::new()) };
-    let access = records.access.filter(|access| access.token == request.token);
+    let access = records.access.filter(|access| access.token.matches(&request.token));
     let (owner, change) = match (records.refresh, access) {
         (Some(family), _) => (&family.client_id, Change::RevokeRefresh(selector)),
         (None, Some(access)) => (&access.client_id, Change::RevokeAccess(selector)),
         (None, None) => return Decision::new(Ok(()), Vec::new()),
     };
-    if *owner != client.registration.client.id {
+    if *owner != client.id {
         return Decision::refuse(invalid_grant());
     }
     Decision::new(Ok(()), vec![change])

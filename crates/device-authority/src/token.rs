@@ -7,7 +7,7 @@ use crate::first_token::first_token;
 use crate::moment::whole_seconds;
 use crate::{
     AccessRecord, AuthorizationStatus, Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy,
-    Issued, Moment, Records, Selector, ServerPolicy, SlowDown, code, pace, refresh,
+    Fingerprint, Issued, Moment, Records, Selector, ServerPolicy, SlowDown, code, pace, refresh,
 };
 
 /// Exchanges a grant for tokens, or returns the fault.
@@ -90,12 +90,14 @@ pub fn create_token(
             (None, Some(family)) => family.start_url.as_deref(),
             (None, None) => records.client.and_then(|client| client.issuer_url.as_deref()),
         };
-        decision.changes.push(Change::AddAccess(AccessRecord {
-            token: token.access_token.clone(),
-            client_id: request.client.id.clone(),
-            family: token.refresh_token.as_ref().and_then(Selector::of),
-            start_url: start_url.map(Into::into),
-            expires_at: now.after(token.expires_in.unwrap_or_default()),
+        decision.changes.extend(Fingerprint::of(&token.access_token).map(|access| {
+            Change::AddAccess(AccessRecord {
+                token: access,
+                client_id: request.client.id.clone(),
+                family: token.refresh_token.as_ref().and_then(Selector::of),
+                start_url: start_url.map(Into::into),
+                expires_at: now.after(token.expires_in.unwrap_or_default()),
+            })
         }));
     }
     decision
@@ -115,12 +117,12 @@ fn exchange(
     };
     match &request.grant {
         Grant::DeviceCode { device_code, code_verifier } => {
-            let device = records
-                .device
-                .filter(|device| device.device_code == *device_code && device.client_id == request.client.id);
+            let device = records.device.filter(|device| {
+                device.device_code.matches(device_code) && device.client_id == request.client.id
+            });
             let Some(device) = device else { return Decision::refuse(invalid_grant()) };
             match prove(device.code_challenge.as_deref(), code_verifier.as_ref()) {
-                Ok(()) => poll(policy, client, device, device_code, now, entropy),
+                Ok(()) => poll(policy, client, device, now, entropy),
                 Err(fault) => Decision::refuse(fault),
             }
         }
@@ -128,8 +130,9 @@ fn exchange(
             refresh::rotate(policy, client, records.refresh, refresh_token, &request.scope, now, entropy)
         }
         Grant::AuthorizationCode { code, redirect_uri, code_verifier } => {
-            let record =
-                records.code.filter(|record| record.code == *code && record.client_id == request.client.id);
+            let record = records
+                .code
+                .filter(|record| record.code.matches(code) && record.client_id == request.client.id);
             let Some(record) = record else { return Decision::refuse(invalid_grant()) };
             let proof =
                 code::Proof { redirect_uri: redirect_uri.as_deref(), verifier: code_verifier.as_ref() };
@@ -159,12 +162,10 @@ fn poll(
     policy: &ServerPolicy,
     client: &ClientRecord,
     device: &DeviceRecord,
-    device_code: &Secret,
     now: Moment,
     entropy: &mut dyn Entropy,
 ) -> Decision<Token> {
-    // `create_token` found the record by this selector, so it exists.
-    let Some(selector) = Selector::of(device_code) else { return Decision::refuse(invalid_grant()) };
+    let selector = device.device_code.selector();
     let status = device.state.status;
     if policy.slow_down == SlowDown::Always
         && matches!(status, AuthorizationStatus::Approved | AuthorizationStatus::Denied)

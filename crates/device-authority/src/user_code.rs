@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::{Entropy, NoEntropy};
 
 /// Consonants that are hard to confuse and form no words (RFC 8628 §6.1).
@@ -83,6 +86,19 @@ impl fmt::Display for UserCode {
             write!(f, "{}", char::from(*letter))?;
         }
         Ok(())
+    }
+}
+
+impl Serialize for UserCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for UserCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::typed(&text).ok_or_else(|| D::Error::custom("a user code has eight letters of its alphabet"))
     }
 }
 

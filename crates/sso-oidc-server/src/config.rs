@@ -2,8 +2,9 @@
 
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
+use std::sync::Arc;
 
-use device_authority::{Capacity, ClientRecord, RegistrationKey, Rotation, ServerPolicy, SlowDown};
+use device_authority::{Capacity, ClientRecord, RegistrationKey, Rotation, ServerPolicy, SlowDown, Store};
 use oidc_proto::Client;
 
 #[cfg(feature = "faults")]
@@ -141,6 +142,18 @@ impl Limits {
     }
 }
 
+/// A store that a server uses. Two are equal if they are the same one.
+#[derive(Clone, Debug)]
+pub struct SharedStore(pub(crate) Arc<dyn Store>);
+
+impl PartialEq for SharedStore {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for SharedStore {}
+
 /// The address, the rules and the limits of a server.
 ///
 /// ```
@@ -190,6 +203,9 @@ pub struct Config {
     pub rotation: Option<Rotation>,
     /// The size of the store.
     pub capacity: Capacity,
+    /// The store that the server shares with other processes or keeps across restarts. Default: none, and the
+    /// server keeps its records in memory, within the capacity.
+    pub store: Option<SharedStore>,
     /// Limits on each peer.
     pub limits: Limits,
     /// The URL under which people reach this server, if it differs from the listening address, for example
@@ -222,6 +238,7 @@ impl Default for Config {
             policy: ServerPolicy::default(),
             rotation: None,
             capacity: Capacity::default(),
+            store: None,
             limits: Limits::default(),
             public_url: None,
             allowed_hosts: Vec::new(),
@@ -313,6 +330,23 @@ impl Config {
     #[must_use]
     pub const fn with_capacity(mut self, capacity: Capacity) -> Self {
         self.capacity = capacity;
+        self
+    }
+
+    /// Sets the store.
+    ///
+    /// ```
+    /// use std::sync::Mutex;
+    /// use sso_oidc_server::{Capacity, Config, Memory, TestServer};
+    /// // Any implementation of `Store` will do.
+    /// let store = Mutex::new(Memory::new(Capacity::default()));
+    /// let server = TestServer::with(Config::default().with_store(store))?;
+    /// # drop(server);
+    /// # Ok::<(), sso_oidc_server::ServeError>(())
+    /// ```
+    #[must_use]
+    pub fn with_store(mut self, store: impl Store + 'static) -> Self {
+        self.store = Some(SharedStore(Arc::new(store)));
         self
     }
 

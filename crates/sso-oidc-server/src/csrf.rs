@@ -1,11 +1,12 @@
 //! Protection against cross-site request forgery: a decision must come from our own page.
 //!
 //! A cookie holds a random value. Scripts cannot read it, and browsers omit it from the POST of another site. The
-//! form holds a MAC of that value and its subject, under this process's key. The subject is the user code, or the
-//! number of the form and the whole query of an authorization request. So the form of another subject does not work.
-//! A planted cookie works only with the form of the same subject. There the origin that the browser names decides. It
-//! also stops another port of this machine, which shares our cookies.
+//! form holds a MAC of that value and its subject, under a key that the processes of one store share. The subject is
+//! the user code, or the id of the form and the whole query of an authorization request. So the form of another
+//! subject does not work. A planted cookie works only with the form of the same subject. There the origin that the
+//! browser names decides. It also stops another port of this machine, which shares our cookies.
 
+use device_authority::authorization_code;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{COOKIE, ORIGIN, REFERER};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -13,6 +14,7 @@ use oidc_proto::Secret;
 use sha2::Sha256;
 
 use crate::entropy::entropy;
+use crate::forms::FormId;
 use crate::hosts::Hosts;
 
 /// A page with a form that decides.
@@ -42,11 +44,24 @@ pub(crate) struct Form {
 }
 
 impl CsrfKey {
-    /// Creates a key; `None` without entropy.
-    pub(crate) fn new() -> Option<Self> {
-        let mut key = [0; 32];
-        entropy(&mut key).ok()?;
-        Hmac::new_from_slice(&key).ok().map(Self)
+    /// Creates the key from these bytes, which processes with one store share.
+    pub(crate) fn of(bytes: &[u8; 32]) -> Option<Self> {
+        Hmac::new_from_slice(bytes).ok().map(Self)
+    }
+
+    /// Returns the authorization code of this form.
+    pub(crate) fn code(&self, form: &FormId) -> Option<Secret> {
+        let mut block = 0_u8;
+        let mut entropy = |bytes: &mut [u8]| {
+            for chunk in bytes.chunks_mut(32) {
+                block += 1;
+                let mac = self.0.clone().chain_update("code\n").chain_update(form.as_str());
+                let mac = mac.chain_update([b'\n', block]).finalize().into_bytes();
+                chunk.iter_mut().zip(mac).for_each(|(byte, random)| *byte = random);
+            }
+            Ok(())
+        };
+        authorization_code(&mut entropy).ok()
     }
 
     /// Returns the form of this browser for this subject; `None` without entropy. A browser keeps its cookie,

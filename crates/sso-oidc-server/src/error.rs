@@ -32,6 +32,12 @@ pub enum ServeError {
         /// The rejected URL.
         url: String,
     },
+    /// The store does not answer.
+    #[error("failed to use the store")]
+    Store {
+        /// The reason.
+        source: device_authority::StoreError,
+    },
     /// The certificate is not usable.
     #[cfg(feature = "tls")]
     #[error("failed to set up HTTPS")]

@@ -1,50 +1,48 @@
 //! The forms of the authorization page: each is for one decision.
 //!
-//! A form that is pressed twice brings the same answer twice, because a browser shows the answer to the last of
-//! two clicks. A second code would be one that no client waits for.
+//! A form that is pressed twice brings the same response twice; see [`device_authority::authorize_form`]. For that
+//! a form has an id, and the code that it brings is made from the id and the key of the pages. So no process keeps
+//! the forms, and processes with one store and one key agree on them.
 //!
-//! Every form has a number, and the server keeps the decisions of the latest forms only. So the memory is bounded.
-//! Older forms decide nothing, and their page leads to a new one.
+//! A form has a limited life. The record of its code tells of its decision, and the store keeps that record for at
+//! least as long. An older form decides nothing, and its page leads to a new one.
 
-use std::collections::VecDeque;
+use core::time::Duration;
 
-use device_authority::Selector;
+use device_authority::{Moment, ServerPolicy};
 
-/// The number of forms whose decisions are kept, in less than 400 KB. As many approvals fill a store of codes, so a
-/// flood of forms does no more harm than a flood of approvals.
-const KEPT: usize = 10_000;
+use crate::entropy::entropy;
 
-/// The decision by a form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decided {
-    /// The request was approved, with the code of this selector.
-    Approved(Selector),
-    Denied,
+/// The id of a form: the second in which it was made, and 128 random bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FormId {
+    text: String,
+    made_at: Moment,
 }
 
-/// The decisions of the latest forms.
-#[derive(Debug, Default)]
-pub(crate) struct Forms {
-    /// The number of the oldest kept form.
-    first: u64,
-    decisions: VecDeque<Option<Decided>>,
-}
-
-impl Forms {
-    /// Adds a form without a decision, and returns its number.
-    pub(crate) fn add(&mut self) -> u64 {
-        if self.decisions.len() == KEPT {
-            self.decisions.pop_front();
-            self.first += 1;
-        }
-        self.decisions.push_back(None);
-        self.first + self.decisions.len() as u64 - 1
+impl FormId {
+    /// Creates the id of a new form; `None` without entropy.
+    pub(crate) fn new(now: Moment) -> Option<Self> {
+        let mut random = [0; 16];
+        entropy(&mut random).ok()?;
+        let second = now.since_epoch().as_secs();
+        Self::of(&format!("{second}-{:032x}", u128::from_be_bytes(random)))
     }
 
-    /// Returns the place for the decision of a form; `None` if it is too old, or was never shown.
-    pub(crate) fn find(&mut self, number: u64) -> Option<&mut Option<Decided>> {
-        let at = number.checked_sub(self.first)?;
-        self.decisions.get_mut(usize::try_from(at).ok()?)
+    /// Returns the id with this text.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let (second, _) = text.split_once('-')?;
+        let made_at = Moment::new(Duration::from_secs(second.parse().ok()?));
+        Some(Self { text: text.to_owned(), made_at })
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns whether the form is too old to decide.
+    pub(crate) fn is_over(&self, policy: &ServerPolicy, now: Moment) -> bool {
+        now.since(self.made_at) >= policy.remember_expired
     }
 }
 
@@ -53,21 +51,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_form_has_a_decision_of_its_own_and_only_the_latest_are_kept() {
-        let mut forms = Forms::default();
-        assert_eq!(forms.find(0), None, "no form was shown");
-        for number in 0..KEPT as u64 {
-            assert_eq!(forms.add(), number);
+    fn a_form_decides_for_as_long_as_the_store_remembers_its_decision() {
+        let policy = ServerPolicy::default().with_remember_expired(Duration::from_secs(600));
+        let now = Moment::new(Duration::from_secs(1_700_000_000));
+        let form = FormId::new(now).unwrap();
+        assert_eq!(FormId::of(form.as_str()), Some(form.clone()));
+        assert!(!form.is_over(&policy, now) && !form.is_over(&policy, now.after(Duration::from_secs(599))));
+        assert!(form.is_over(&policy, now.after(Duration::from_secs(600))));
+        assert_ne!(FormId::new(now), Some(form));
+    }
+
+    #[test]
+    fn a_text_without_a_time_is_no_form() {
+        for text in ["", "-", "x-00", "1700000000", "-1-00"] {
+            assert_eq!(FormId::of(text), None, "{text}");
         }
-        *forms.find(0).unwrap() = Some(Decided::Denied);
-        assert_eq!(forms.find(0), Some(&mut Some(Decided::Denied)));
-        assert_eq!(forms.find(1), Some(&mut None));
-        assert_eq!(forms.add(), KEPT as u64);
-        assert_eq!(forms.find(0), None);
-        assert_eq!(forms.decisions.len(), KEPT);
-        assert_eq!(forms.find(1), Some(&mut None));
-        assert_eq!(forms.find(KEPT as u64), Some(&mut None));
-        assert_eq!(forms.find(KEPT as u64 + 1), None);
-        assert_eq!(forms.find(u64::MAX), None);
     }
 }

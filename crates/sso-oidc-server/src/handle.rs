@@ -10,6 +10,9 @@ use crate::state::State;
 
 /// The handle of a running server. Clones control the same server. A handle may outlive its server.
 ///
+/// Its methods wait for the store. With a store that needs the server's runtime, do not call them on a thread of
+/// that runtime.
+///
 /// ```
 /// use core::time::Duration;
 /// use sso_oidc_server::{Client, Config, InProcess};
@@ -125,7 +128,8 @@ impl Handle {
     #[must_use]
     pub fn pending(&self) -> Vec<String> {
         let now = self.state.now();
-        self.state.store().pending(now).map(|code| code.to_string()).collect()
+        let pending = pollster::block_on(self.state.store().pending(now)).unwrap_or_default();
+        pending.iter().map(ToString::to_string).collect()
     }
 
     /// Returns the server's counters.
@@ -136,7 +140,7 @@ impl Handle {
             requests: self.state.requests.load(Ordering::Relaxed),
             #[cfg(feature = "faults")]
             redirects_followed: self.state.faults.redirects_followed.load(Ordering::Relaxed),
-            held: self.state.store().counts(),
+            held: pollster::block_on(self.state.store().counts()).unwrap_or_default(),
         }
     }
 
@@ -187,6 +191,7 @@ impl Handle {
 
     fn decide(&self, user_code: &str, verdict: UserDecision) -> Result<(), PersonError> {
         let now = self.state.now();
-        self.state.store().decide(&self.state.policy, None, user_code, verdict, now)
+        let decided = self.state.store().decide(&self.state.policy, None, user_code, verdict, now);
+        pollster::block_on(decided).unwrap_or(Err(PersonError::Unavailable))
     }
 }

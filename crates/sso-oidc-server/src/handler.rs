@@ -8,9 +8,9 @@ use oidc_proto::{Body, Fault, REQUEST_ID};
 
 use crate::exchange::Exchange;
 use crate::reply::{Reply, text};
-use crate::router::{Handler, NoRoute, Route, allowed, route};
+use crate::router::{Handler, NoRoute, Route, Step, allowed, route};
 use crate::state::{Context, Peer, State};
-use crate::{authority, limits, portal};
+use crate::{authority, limits, page, portal};
 
 /// Returns the response to a request with this head. It never fails: every error becomes a response.
 pub(crate) async fn answer(
@@ -31,7 +31,7 @@ pub(crate) async fn respond(
     peer: Peer,
     head: Parts,
     body: impl Future<Output = Result<Bytes, Fault>>,
-    handle: impl FnOnce(&Context<'_>, &Route) -> Reply,
+    handle: impl AsyncFnOnce(&Context<'_>, &Route) -> Reply,
 ) -> (Response<Body>, Exchange) {
     let id = state.request_ids.next();
     let path = head.uri.path();
@@ -50,7 +50,7 @@ pub(crate) async fn respond(
             match body {
                 Ok(body) => {
                     let now = state.clock.at(up);
-                    handle(&Context { state, peer, head: &head, body: &body, now }, route)
+                    handle(&Context { state, peer, head: &head, body: &body, now }, route).await
                 }
                 // The server does not wait for the rest of the body, so the connection cannot be reused.
                 Err(fault) => Reply::fault(spelling.unwrap_or_default(), fault).closing(),
@@ -72,12 +72,15 @@ pub(crate) async fn respond(
 }
 
 /// Returns the reply of the route's handler.
-pub(crate) fn handle(context: &Context<'_>, route: &Route) -> Reply {
+pub(crate) async fn handle(context: &Context<'_>, route: &Route) -> Reply {
     match route.handler {
-        Handler::Operation(dialect, operation) => authority::answer(context, dialect, operation),
-        Handler::Portal(operation) => portal::answer(context, operation),
+        Handler::Operation(dialect, operation) => authority::answer(context, dialect, operation).await,
+        Handler::Portal(operation) => portal::answer(context, operation).await,
         Handler::Metadata(page) | Handler::Page(page) => page(context).into(),
-        Handler::Authorization(page) => page(context),
+        Handler::Device(Step::Ask) => page::look(context).await,
+        Handler::Device(Step::Decide) => page::decide(context).await,
+        Handler::Authorization(Step::Ask) => page::authorize(context).await,
+        Handler::Authorization(Step::Decide) => page::decide_authorization(context).await,
     }
 }
 

@@ -1,15 +1,12 @@
 //! The service without sockets, at a test's virtual time.
 
-use core::future::Future as _;
 use core::net::{Ipv4Addr, SocketAddr};
-use core::pin::pin;
-use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response};
 
 use crate::clock::Clock;
 use crate::handler::answer;
@@ -70,7 +67,7 @@ impl InProcess {
             return Err(ServeError::FaultNeedsConnection { fault: rule.fault() });
         }
         let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 80);
-        let state = State::new(config, address, Clock::of(time))?;
+        let state = pollster::block_on(State::new(config, address, Clock::of(time)))?;
         Ok(Self { state: Arc::new(state.for_any_host()) })
     }
 
@@ -88,17 +85,9 @@ impl InProcess {
         let is_head = head.method == Method::HEAD;
         let peer = Peer { address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1), connection: 1 };
         let body = check_length(&self.state.limits, body.len() as u64).map(|()| body);
-        let answering = pin!(answer(&self.state, peer, head, core::future::ready(body)));
-        match answering.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(response) if is_head => response.map(|_| Vec::new()),
-            Poll::Ready(response) => response.map(|body| body.bytes().to_vec()),
-            // A handler never waits, and the body is complete.
-            Poll::Pending => {
-                let mut response = Response::default();
-                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                response
-            }
-        }
+        // A handler waits only for its store, and the body is complete.
+        let response = pollster::block_on(answer(&self.state, peer, head, core::future::ready(body)));
+        if is_head { response.map(|_| Vec::new()) } else { response.map(|body| body.bytes().to_vec()) }
     }
 
     /// Returns the base URL for clients. It names this machine, but nothing listens there.

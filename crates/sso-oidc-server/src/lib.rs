@@ -130,10 +130,10 @@ mod tls;
 
 pub use accounts::{Account, Role};
 pub use approval::{Approval, ApprovalError};
-pub use config::{Config, Limits};
+pub use config::{Config, Limits, SharedStore};
 pub use device_authority::{
-    Capacity, ClientRecord, Counts, GuessLimit, PersonError, RegistrationKey, Rotation, ServerPolicy,
-    SlowDown, TooManyGuesses, WeakKey,
+    Capacity, ClientRecord, Counts, GuessLimit, Memory, PersonError, RegistrationKey, Rotation, ServerPolicy,
+    SlowDown, Store, StoreError, TooManyGuesses, WeakKey,
 };
 pub use error::ServeError;
 #[cfg(feature = "faults")]

@@ -1,5 +1,6 @@
 //! The portal API: the accounts and roles of a signed-in person, and the credentials of a role.
 
+use device_authority::StoreError;
 use http::Response;
 use oidc_proto::portal::{
     GetRoleCredentialsRequest, ListAccountRolesRequest, ListAccountsRequest, LogoutRequest, Page, PortalCall,
@@ -16,23 +17,22 @@ use crate::{Account, Role};
 const PAGE: u32 = 20;
 
 /// Returns the reply to an operation.
-pub(crate) fn answer(context: &Context<'_>, operation: Operation) -> Reply {
-    match perform(context, operation) {
+pub(crate) async fn answer(context: &Context<'_>, operation: Operation) -> Reply {
+    match perform(context, operation).await {
         Ok(response) => response.into(),
         Err(fault) => Reply::fault(Spelling::Portal, fault),
     }
 }
 
-fn perform(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, Fault> {
+async fn perform(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, Fault> {
     let Context { state, now, .. } = *context;
     let query = context.head.uri.query().unwrap_or_default();
     let token = bearer_token(&context.head.headers)?;
     if operation == Operation::Logout {
-        state.store().logout(&token, now)?;
+        state.store().logout(&token, now).await.map_err(unavailable)??;
         return Ok(LogoutRequest::encode_success(&()));
     }
-    // A copy, so that the store is free for other requests.
-    let sign_in = state.store().recognize_token(&token, now)?.clone();
+    let sign_in = state.store().recognize_token(&token, now).await.map_err(unavailable)??;
     let mut accounts = state.accounts.iter().filter(|account| account.is_for(sign_in.start_url.as_deref()));
     match operation {
         Operation::ListAccounts => {
@@ -58,6 +58,12 @@ fn perform(context: &Context<'_>, operation: Operation) -> Result<Response<Body>
         }
         _ => Err(PortalFault::NotFound.fault("The portal does not have this operation")),
     }
+}
+
+/// The portal's fault for a store that does not answer. The log has the reason.
+fn unavailable(error: StoreError) -> Fault {
+    tracing::error!(%error, "an operation of the portal failed");
+    PortalFault::Other.fault("The server cannot reach its store at the moment; try again later")
 }
 
 /// The service's fault for an account or a role that the person lacks, or that does not exist.

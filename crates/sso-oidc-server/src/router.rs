@@ -4,7 +4,7 @@ use http::Method;
 use http::Response;
 use oidc_proto::{Body, Dialect, Fault, FaultCode, Operation};
 
-use crate::reply::{Reply, Spelling};
+use crate::reply::Spelling;
 use crate::state::Context;
 use crate::{discovery, page};
 
@@ -26,8 +26,19 @@ pub(crate) enum Handler {
     Metadata(fn(&Context<'_>) -> Response<Body>),
     /// A function returns a page.
     Page(fn(&Context<'_>) -> Response<Body>),
+    /// The page for a user code.
+    Device(Step),
     /// A function returns a page or a redirect, with the error for the log.
-    Authorization(fn(&Context<'_>) -> Reply),
+    Authorization(Step),
+}
+
+/// A step of a person's approval.
+#[derive(Clone, Copy)]
+pub(crate) enum Step {
+    /// The page that asks.
+    Ask,
+    /// The form with the decision.
+    Decide,
 }
 
 const GET: &[Method] = &[Method::GET, Method::HEAD];
@@ -49,11 +60,11 @@ pub(crate) static ROUTES: &[Route] = &[
     portal("/logout", POST, Operation::Logout),
     Route { path: discovery::OPENID, methods: GET, handler: Handler::Metadata(discovery::openid) },
     Route { path: discovery::OAUTH, methods: GET, handler: Handler::Metadata(discovery::oauth) },
-    Route { path: "/authorize", methods: GET, handler: Handler::Authorization(page::authorize) },
-    Route { path: "/authorize", methods: POST, handler: Handler::Authorization(page::decide_authorization) },
+    Route { path: "/authorize", methods: GET, handler: Handler::Authorization(Step::Ask) },
+    Route { path: "/authorize", methods: POST, handler: Handler::Authorization(Step::Decide) },
     Route { path: "/jwks.json", methods: GET, handler: Handler::Page(discovery::keys) },
-    Route { path: "/device", methods: GET, handler: Handler::Page(page::look) },
-    Route { path: "/device", methods: POST, handler: Handler::Page(page::decide) },
+    Route { path: "/device", methods: GET, handler: Handler::Device(Step::Ask) },
+    Route { path: "/device", methods: POST, handler: Handler::Device(Step::Decide) },
     Route { path: "/start", methods: GET, handler: Handler::Page(page::start) },
     Route { path: "/health", methods: GET, handler: Handler::Page(page::health) },
     Route { path: "/", methods: GET, handler: Handler::Page(page::to_device) },
@@ -83,7 +94,7 @@ impl Route {
     pub(crate) const fn operation(&self) -> Option<Operation> {
         match self.handler {
             Handler::Operation(_, operation) | Handler::Portal(operation) => Some(operation),
-            Handler::Metadata(_) | Handler::Page(_) | Handler::Authorization(_) => None,
+            Handler::Metadata(_) | Handler::Page(_) | Handler::Device(_) | Handler::Authorization(_) => None,
         }
     }
 
@@ -92,7 +103,7 @@ impl Route {
         match self.handler {
             Handler::Operation(dialect, _) => Some(Spelling::Dialect(dialect)),
             Handler::Portal(_) => Some(Spelling::Portal),
-            Handler::Metadata(_) | Handler::Page(_) | Handler::Authorization(_) => None,
+            Handler::Metadata(_) | Handler::Page(_) | Handler::Device(_) | Handler::Authorization(_) => None,
         }
     }
 }

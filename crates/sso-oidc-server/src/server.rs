@@ -73,7 +73,7 @@ impl Server {
         let wanted = config.listen;
         let listener = listen(wanted).map_err(|source| ServeError::listen(wanted, source))?;
         let address = listener.local_addr().map_err(|source| ServeError::listen(wanted, source))?;
-        let state = Arc::new(State::new(config, address, Clock::start())?);
+        let state = Arc::new(State::new(config, address, Clock::start()).await?);
         #[cfg(feature = "faults")]
         let listener = Listener::new(listener, address, Arc::clone(&state)).await?;
         Ok(Self { listener, address, state })

@@ -3,18 +3,18 @@
 use core::fmt;
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use device_authority::{Memory, Moment, Rotation, ServerPolicy};
+use device_authority::{Memory, Moment, Rotation, ServerPolicy, Store};
 use http::request::Parts;
 
 use crate::clock::Clock;
 use crate::csrf::CsrfKey;
-use crate::forms::Forms;
+use crate::entropy::entropy;
 use crate::hosts::Hosts;
 use crate::record::Records;
 use crate::request_id::RequestIds;
-use crate::{Account, Approval, Config, Limits, ServeError};
+use crate::{Account, Approval, Config, Limits, ServeError, SharedStore};
 
 /// The state that all connections share.
 pub(crate) struct State {
@@ -32,7 +32,6 @@ pub(crate) struct State {
     pub(crate) hosts: Hosts,
     /// The key of the pages' forms; `None` without entropy.
     pub(crate) csrf: Option<CsrfKey>,
-    forms: Mutex<Forms>,
     pub(crate) connections: AtomicU64,
     pub(crate) requests: AtomicU64,
     pub(crate) request_ids: RequestIds,
@@ -42,7 +41,7 @@ pub(crate) struct State {
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::acceptor::Acceptor>,
     remembers: bool,
-    store: Mutex<Memory>,
+    store: SharedStore,
     records: Mutex<Records>,
 }
 
@@ -72,17 +71,18 @@ impl fmt::Debug for State {
 }
 
 impl State {
-    pub(crate) fn new(config: Config, address: SocketAddr, clock: Clock) -> Result<Self, ServeError> {
+    pub(crate) async fn new(config: Config, address: SocketAddr, clock: Clock) -> Result<Self, ServeError> {
         let hosts = Hosts::new(&config, address)?;
         #[cfg(feature = "faults")]
         crate::fault::check::check(&config)?;
         #[cfg(feature = "tls")]
         let tls = crate::tls::acceptor::Acceptor::new(&config, address.ip(), &hosts)?;
-        let mut store = Memory::new(config.capacity);
+        let memory = || SharedStore(Arc::new(Mutex::new(Memory::new(config.capacity))));
+        let store = config.store.unwrap_or_else(memory);
+        let mut policy = config.policy.with_verification_uri(format!("{}/device", hosts.public_url));
         for client in config.clients {
-            store.add_client(client);
+            policy = policy.with_client(client);
         }
-        let policy = config.policy.with_verification_uri(format!("{}/device", hosts.public_url));
         let mut oauth_policy = policy.clone().with_rotation(config.rotation.unwrap_or(Rotation::Strict));
         // Only the ids of AWS clients contain their expiry.
         oauth_policy.accept_unknown_clients = false;
@@ -96,8 +96,7 @@ impl State {
             accounts: config.accounts,
             clock,
             hosts,
-            csrf: CsrfKey::new(),
-            forms: Mutex::default(),
+            csrf: page_key(&store).await?,
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             request_ids: RequestIds::new(),
@@ -106,7 +105,7 @@ impl State {
             #[cfg(feature = "tls")]
             tls,
             remembers: config.remember_requests > 0,
-            store: Mutex::new(store),
+            store,
             records: Mutex::new(Records::new(config.remember_requests)),
         })
     }
@@ -120,15 +119,9 @@ impl State {
         self.clock.now()
     }
 
-    /// Locks the store. It ignores poisoning: for a test server a half-applied commit is better than refusing
-    /// every request.
-    pub(crate) fn store(&self) -> MutexGuard<'_, Memory> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Locks the decisions of the forms. A holder may lock the store, and never the other way round.
-    pub(crate) fn forms(&self) -> MutexGuard<'_, Forms> {
-        self.forms.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns the store.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store.0
     }
 
     /// Locks the latest requests; `None` if the server remembers none.
@@ -140,4 +133,14 @@ impl State {
     pub(crate) fn count_connection(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
+}
+
+/// Returns the key of the pages, which processes with one store share; `None` without entropy.
+async fn page_key(store: &SharedStore) -> Result<Option<CsrfKey>, ServeError> {
+    let mut fresh = [0; 32];
+    if entropy(&mut fresh).is_err() {
+        return Ok(None);
+    }
+    let key = store.0.page_key(fresh).await.map_err(|source| ServeError::Store { source })?;
+    Ok(CsrfKey::of(&key))
 }

@@ -131,7 +131,7 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     }
     let replayed = log.lines().filter(|line| line.contains("device code reused"));
     let replayed: Vec<_> = replayed.collect();
-    assert!(matches!(replayed[..], [line] if line.contains("tokens_end=true")), "{log}");
+    assert!(matches!(replayed[..], [line] if line.contains("its tokens end")), "{log}");
     assert_eq!(log.lines().filter(|line| line.contains("authorization code reused")).count(), 1, "{log}");
     let authorized = log.lines().filter(|line| line.contains("route=\"/authorize\""));
     let [page, done, refused] = authorized.collect::<Vec<_>>()[..] else { panic!("{log}") };

@@ -100,3 +100,10 @@ pub struct Counts {
     /// Sources of wrong codes.
     pub sources: usize,
 }
+
+impl Counts {
+    /// Returns the number of all records.
+    pub(crate) const fn all(&self) -> usize {
+        self.clients + self.devices + self.codes + self.families + self.access + self.sources
+    }
+}

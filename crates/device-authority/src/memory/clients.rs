@@ -2,9 +2,10 @@
 
 use oidc_proto::{Fault, RegisterClientRequest, Registration};
 
-use super::{Memory, full};
+use super::Memory;
+use crate::store::Keys;
 use crate::{
-    Change, ClientRecord, Decision, Entropy, Moment, ServerPolicy, register_client, register_oauth_client,
+    ClientRecord, Entropy, Moment, ServerPolicy, StoreError, register_client, register_oauth_client,
 };
 
 impl Memory {
@@ -34,7 +35,8 @@ impl Memory {
         now: Moment,
         entropy: &mut dyn Entropy,
     ) -> Result<Registration, Fault> {
-        self.register(register_client(policy, request, now, entropy), now)
+        let made = self.run(Keys::default(), now, |_| register_client(policy, request, now, entropy).into());
+        made.unwrap_or_else(|error| Err(error.fault()))
     }
 
     /// Performs RegisterClient in the OAuth dialect; see [`register_oauth_client`].
@@ -62,7 +64,9 @@ impl Memory {
         now: Moment,
         entropy: &mut dyn Entropy,
     ) -> Result<Registration, Fault> {
-        self.register(register_oauth_client(policy, request, now, entropy), now)
+        let made =
+            self.run(Keys::default(), now, |_| register_oauth_client(policy, request, now, entropy).into());
+        made.unwrap_or_else(|error| Err(error.fault()))
     }
 
     /// Adds a preconfigured client, and replaces one with the same id; see [`ClientRecord::preconfigured`].
@@ -76,34 +80,14 @@ impl Memory {
     /// assert_eq!(store.counts().clients, 1);
     /// ```
     pub fn add_client(&mut self, client: ClientRecord) {
-        self.usage.forget(&client.registration.client.id);
-        self.commit([Change::AddClient(client)]);
-    }
-
-    /// Registers a client, if it may register. A rejected request evicts no client.
-    fn register(&mut self, decision: Decision<Registration>, now: Moment) -> Result<Registration, Fault> {
-        let usage = &mut self.usage;
-        self.clients.make_room(now, |id, _| usage.forget(id));
-        let registration = decision.reply?;
-        self.make_room_for_a_client(now)?;
-        self.commit(decision.changes);
-        self.usage.registered(&registration.client.id, now);
-        Ok(registration)
-    }
-
-    /// Adds the record of a recognized client.
-    pub(super) fn admit(&mut self, record: ClientRecord, now: Moment) -> Result<(), Fault> {
-        let usage = &mut self.usage;
-        self.clients.make_room(now, |id, _| usage.forget(id));
-        self.make_room_for_a_client(now)?;
-        let id = record.registration.client.id.clone();
-        self.commit([Change::AddClient(record)]);
-        self.usage.registered(&id, now);
-        Ok(())
+        self.usage.forget(&client.id);
+        self.put_client(client);
     }
 
     /// Evicts the least needed client of a full store.
-    fn make_room_for_a_client(&mut self, now: Moment) -> Result<(), Fault> {
+    pub(super) fn make_room_for_a_client(&mut self, now: Moment) -> Result<(), StoreError> {
+        let usage = &mut self.usage;
+        self.clients.make_room(now, |id, _| usage.forget(id));
         if self.clients.is_full()
             && let Some(id) = self.usage.eviction_candidate(now)
         {
@@ -111,8 +95,15 @@ impl Memory {
             self.clients.remove(&id);
         }
         if self.clients.is_full() {
-            return Err(full("registrations"));
+            return Err(self.full("registrations", now));
         }
         Ok(())
+    }
+
+    /// Stores a client without a limit on the number.
+    pub(super) fn put_client(&mut self, record: ClientRecord) {
+        if let Some((evicted, _)) = self.clients.put_over_first(record.id.clone(), record) {
+            self.usage.forget(&evicted);
+        }
     }
 }

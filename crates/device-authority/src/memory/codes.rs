@@ -1,17 +1,16 @@
 //! Authorization codes: their operations, and their eviction.
 
-use oidc_proto::{
-    AuthorizationRequest, AuthorizationResponse, Fault, FaultCode, InvalidAuthorizationRequest,
-};
+use oidc_proto::{AuthorizationRequest, AuthorizationResponse, InvalidAuthorizationRequest};
 
-use super::{Memory, full};
+use super::Memory;
+use crate::store::{Keys, operations};
 use crate::{
-    AuthorizationError, AuthorizationReview, Change, CodeStatus, Entropy, Moment, ServerPolicy, UserDecision,
-    authorize, presume_client, refuse_authorization, review_authorization,
+    AuthorizationError, AuthorizationReview, CodeStatus, Entropy, Moment, Records, ServerPolicy, StoreError,
+    UserDecision,
 };
 
 impl Memory {
-    /// Returns the review of an authorization request; see [`review_authorization`].
+    /// Returns the review of an authorization request; see [`crate::review_authorization`].
     ///
     /// ```
     /// # use core::time::Duration;
@@ -36,11 +35,11 @@ impl Memory {
         request: &AuthorizationRequest,
         now: Moment,
     ) -> Result<AuthorizationReview, AuthorizationError> {
-        let presumed = presume_client(policy, &request.client_id);
-        review_authorization(self.client(&request.client_id).or(presumed.as_ref()), request, now)
+        let records = Records::of_client(self.client(&request.client_id));
+        operations::review_request(policy, records, request, now).0
     }
 
-    /// Returns the place of the fault of an invalid request; see [`refuse_authorization`].
+    /// Returns the place of the fault of an invalid request; see [`crate::refuse_authorization`].
     ///
     /// ```
     /// # use core::time::Duration;
@@ -59,12 +58,11 @@ impl Memory {
         invalid: &InvalidAuthorizationRequest,
         now: Moment,
     ) -> AuthorizationError {
-        let id = invalid.client_id.as_deref().unwrap_or_default();
-        let presumed = presume_client(policy, id);
-        refuse_authorization(self.client(id).or(presumed.as_ref()), invalid, now)
+        let records = self.load(&operations::keys_of_invalid(invalid));
+        operations::refuse_request(policy, records, invalid, now).0
     }
 
-    /// Commits a decision on an authorization request, and returns the response; see [`authorize`].
+    /// Commits a decision on an authorization request, and returns the response; see [`crate::authorize`].
     ///
     /// ```
     /// # use core::time::Duration;
@@ -104,29 +102,20 @@ impl Memory {
         now: Moment,
         entropy: &mut dyn Entropy,
     ) -> Result<AuthorizationResponse, AuthorizationError> {
-        let presumed = presume_client(policy, &request.client_id);
-        let client = self.client(&request.client_id).or(presumed.as_ref());
-        let (response, change) = authorize(policy, client, request, decision, now, entropy)?;
-        self.make_room_for_a_code(now)?;
-        if let Change::AddCode(code) = &change {
-            self.usage.started(&request.client_id, now, code.expires_at);
-        }
-        self.commit([change]);
-        Ok(response)
+        let made = self.run(Keys::of_client(&request.client_id), now, |records| {
+            operations::authorize_request(policy, records, request, decision, now, entropy)
+        });
+        made.unwrap_or_else(|error| Err(AuthorizationError::Redirect(error.authorization_fault())))
     }
 
-    fn make_room_for_a_code(&mut self, now: Moment) -> Result<(), AuthorizationError> {
+    pub(super) fn make_room_for_a_code(&mut self, now: Moment) -> Result<(), StoreError> {
         self.codes.make_room(now, |_, _| {});
         if self.codes.is_full() {
-            let is_over = |status| matches!(status, CodeStatus::Redeemed(_));
+            let is_over = |status| status != CodeStatus::Unused;
             self.codes.drop_first_if(|code| code.expires_at <= now || is_over(code.status), |_, _| {});
         }
         if self.codes.is_full() {
-            // The browser's response has another code for a full store than the other operations.
-            let Fault { description, .. } = full("authorization codes");
-            let mut fault = Fault::new(FaultCode::Other("temporarily_unavailable".to_owned()));
-            fault.description = description;
-            return Err(AuthorizationError::Redirect(fault));
+            return Err(self.full("authorization codes", now));
         }
         Ok(())
     }

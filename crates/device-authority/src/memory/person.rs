@@ -1,13 +1,11 @@
 //! The person's side of a device: typed codes, and the limit on wrong ones.
 
 use super::Memory;
-use crate::{
-    Moment, PersonError, Review, Selector, ServerPolicy, Source, UserCode, UserDecision, count_guess, decide,
-    may_guess, review,
-};
+use crate::store::operations;
+use crate::{Moment, PersonError, Review, ServerPolicy, Source, UserDecision};
 
 impl Memory {
-    /// Returns the request behind a typed code, for a person's decision; see [`review`]. With a source it
+    /// Returns the request behind a typed code, for a person's decision; see [`crate::review`]. With a source it
     /// counts and limits wrong codes. `None` is for trusted callers.
     ///
     /// ```
@@ -41,13 +39,14 @@ impl Memory {
         typed: &str,
         now: Moment,
     ) -> Result<Review, PersonError> {
-        let selector = self.look_up(policy, source, typed, now)?;
-        let device = self.devices.find(&selector);
-        let client = device.and_then(|device| self.clients.find(device.client_id.as_str()));
-        review(device, client, now)
+        let made = self.run(operations::keys_of_person(source, typed), now, |records| {
+            operations::look(policy, records, source, now)
+        });
+        // It adds no record that a full store refuses.
+        made.unwrap_or(Err(PersonError::Unknown))
     }
 
-    /// Commits a person's decision on a typed code; see [`decide`]. Wrong codes count as in
+    /// Commits a person's decision on a typed code; see [`crate::decide`]. Wrong codes count as in
     /// [`Memory::review`].
     ///
     /// ```
@@ -79,36 +78,9 @@ impl Memory {
         verdict: UserDecision,
         now: Moment,
     ) -> Result<(), PersonError> {
-        let selector = self.look_up(policy, source, typed, now)?;
-        let change = decide(self.devices.find(&selector), verdict, now)?;
-        self.commit([change]);
-        Ok(())
-    }
-
-    /// Returns the device of a typed code. The limit comes before the look-up, and only unknown codes count.
-    fn look_up(
-        &mut self,
-        policy: &ServerPolicy,
-        source: Option<Source>,
-        typed: &str,
-        now: Moment,
-    ) -> Result<Selector, PersonError> {
-        if let Some(source) = source {
-            may_guess(policy, self.guesses.find(&source), self.guesses_of_all.as_ref(), now)?;
-        }
-        let selector = UserCode::typed(typed).and_then(|code| self.user_codes.get(&code)).copied();
-        if let Some(source) = source
-            && selector.is_none()
-        {
-            self.count_guess(policy, source, now);
-        }
-        selector.ok_or(PersonError::Unknown)
-    }
-
-    fn count_guess(&mut self, policy: &ServerPolicy, source: Source, now: Moment) {
-        let record = count_guess(policy, self.guesses.find(&source), now);
-        self.guesses.make_room(now, |_, _| {});
-        self.guesses.put_over_first(source, record);
-        self.guesses_of_all = Some(count_guess(policy, self.guesses_of_all.as_ref(), now));
+        let made = self.run(operations::keys_of_person(source, typed), now, |records| {
+            operations::settle(policy, records, source, verdict, now)
+        });
+        made.unwrap_or(Err(PersonError::Unknown))
     }
 }

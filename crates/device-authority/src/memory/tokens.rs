@@ -4,13 +4,11 @@ use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{CreateTokenRequest, Fault, Secret, Token};
 
 use super::Memory;
-use crate::{
-    AccessRecord, Entropy, GrantKey, Moment, Records, RefreshRecord, Selector, ServerPolicy, create_token,
-    logout, recognize_client, recognize_token, revoke_token,
-};
+use crate::store::{Keys, operations};
+use crate::{AccessRecord, Entropy, Moment, ServerPolicy, recognize_token};
 
 impl Memory {
-    /// Performs CreateToken; see [`create_token`].
+    /// Performs CreateToken; see [`crate::create_token`].
     ///
     /// ```
     /// # use core::time::Duration;
@@ -43,28 +41,13 @@ impl Memory {
         now: Moment,
         entropy: &mut dyn Entropy,
     ) -> Result<Token, Fault> {
-        let known = self.clients.find(request.client.id.as_str());
-        // The store does not keep this record, because only a waiting device needs its client's record later.
-        let recognized = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
-        let client = known.or(recognized.as_ref());
-        let records = Records::of_client(client);
-        let records = match GrantKey::of(&request.grant) {
-            GrantKey::Device(selector) => records.with_device(self.devices.find(&selector)),
-            GrantKey::Code(selector) => records.with_code(self.codes.find(&selector)),
-            GrantKey::Refresh(selector) => records.with_refresh(self.families.find(&selector)),
-            GrantKey::Nothing => records,
-        };
-        let decision = create_token(policy, records, request, now, entropy);
-        if decision.reply.is_ok() {
-            self.usage.signed_in(&request.client.id, now);
-        }
-        self.families.make_room(now, |_, _| {});
-        self.access.make_room(now, |_, _| {});
-        self.commit(decision.changes);
-        decision.reply
+        let made = self.run(Keys::of_grant(request), now, |records| {
+            operations::token(policy, records, request, now, entropy)
+        });
+        made.unwrap_or_else(|error| Err(error.fault()))
     }
 
-    /// Performs RevokeToken; see [`revoke_token`].
+    /// Performs RevokeToken; see [`crate::revoke_token`].
     ///
     /// ```
     /// # use core::time::Duration;
@@ -100,17 +83,10 @@ impl Memory {
         request: &RevocationRequest,
         now: Moment,
     ) -> Result<(), Fault> {
-        let known = self.clients.find(request.client.id.as_str());
-        // The store does not keep this record, because only a waiting device needs its client's record later.
-        let recognized = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
-        let client = known.or(recognized.as_ref());
-        let selector = Selector::of(&request.token);
-        let records = Records::of_client(client)
-            .with_refresh(selector.and_then(|selector| self.families.find(&selector)))
-            .with_access(selector.and_then(|selector| self.access.find(&selector)));
-        let decision = revoke_token(records, request, now);
-        self.commit(decision.changes);
-        decision.reply
+        let made = self.run(operations::keys_of_revocation(request), now, |records| {
+            operations::revoke(policy, records, request, now)
+        });
+        made.unwrap_or_else(|error| Err(error.fault()))
     }
 
     /// Returns the record of a valid access token; see [`recognize_token`].
@@ -139,11 +115,11 @@ impl Memory {
     /// # Errors
     /// `UnauthorizedException`.
     pub fn recognize_token(&self, token: &Secret, now: Moment) -> Result<&AccessRecord, Fault> {
-        let (access, family) = self.of_access(token);
-        recognize_token(access, family, token, now)
+        let records = self.load(&operations::keys_of_access(token));
+        recognize_token(records.access, records.refresh, token, now)
     }
 
-    /// Performs Logout; see [`logout`].
+    /// Performs Logout; see [`crate::logout`].
     ///
     /// ```
     /// # use core::time::Duration;
@@ -168,15 +144,8 @@ impl Memory {
     /// # Errors
     /// `UnauthorizedException`.
     pub fn logout(&mut self, token: &Secret, now: Moment) -> Result<(), Fault> {
-        let (access, family) = self.of_access(token);
-        let decision = logout(access, family, token, now);
-        self.commit(decision.changes);
-        decision.reply
-    }
-
-    fn of_access(&self, token: &Secret) -> (Option<&AccessRecord>, Option<&RefreshRecord>) {
-        let access = Selector::of(token).and_then(|selector| self.access.find(&selector));
-        let family = access.and_then(|access| access.family);
-        (access, family.and_then(|family| self.families.find(&family)))
+        let keys = operations::keys_of_access(token);
+        let made = self.run(keys, now, |records| operations::log_out(records, token, now));
+        made.unwrap_or_else(|error| Err(error.fault()))
     }
 }

@@ -81,21 +81,21 @@ pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer, acti
 }
 
 /// Runs the handler and applies this fault, which may replace the response.
-fn handle_with(fault: InjectedFault, context: &Context<'_>, route: &Route) -> Reply {
+async fn handle_with(fault: InjectedFault, context: &Context<'_>, route: &Route) -> Reply {
     let (takes_faults, commits) = match route.handler {
         Handler::Operation(..) | Handler::Portal(_) | Handler::Authorization(_) => (true, fault.commits()),
         Handler::Metadata(_) => (true, false),
-        Handler::Page(_) => (false, false),
+        Handler::Page(_) | Handler::Device(_) => (false, false),
     };
     let canned = takes_faults.then(|| canned_response(fault, &context.state.faults, route.path)).flatten();
     match canned {
         Some(response) => {
             if commits {
-                drop(handle(context, route));
+                drop(handle(context, route).await);
             }
             response.into()
         }
-        None => handle(context, route),
+        None => handle(context, route).await,
     }
 }
 
@@ -112,11 +112,12 @@ async fn answer(
     let is_form = head.method == Method::POST;
     let reading = read_body(&state.limits, &mut body);
     let fault = rule.map(|rule| rule.fault());
-    let (mut response, mut exchange) = respond(state, peer, head, reading, |context, route| match fault {
-        Some(fault) => handle_with(fault, context, route),
-        None => handle(context, route),
-    })
-    .await;
+    let (mut response, mut exchange) =
+        respond(state, peer, head, reading, async |context: &Context<'_>, route: &Route| match fault {
+            Some(fault) => handle_with(fault, context, route).await,
+            None => handle(context, route).await,
+        })
+        .await;
     if !body.is_end_stream() {
         // The next request must not begin inside this body.
         discard(body).await;
@@ -146,7 +147,7 @@ fn step(route: &Route, is_form: bool, is_real: bool, status: StatusCode) -> Opti
             let has_code = status == StatusCode::FOUND || (is_form && status == StatusCode::OK);
             Some(Operation::StartDeviceAuthorization).filter(|_| has_code && is_real)
         }
-        Handler::Portal(_) | Handler::Metadata(_) | Handler::Page(_) => None,
+        Handler::Portal(_) | Handler::Metadata(_) | Handler::Page(_) | Handler::Device(_) => None,
     }
 }
 

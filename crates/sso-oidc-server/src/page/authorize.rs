@@ -2,14 +2,14 @@
 //!
 //! A GET shows who asks and where the answer goes. Only a POST with the page's own token decides, except with a
 //! simulated person. The form's token is bound to the whole query, so the page of one request cannot decide on
-//! another. It also has the number of the form, which is for one decision. Pressed again, the form brings the same
+//! another. It also has the id of the form, which is for one decision. Pressed again, the form brings the same
 //! answer again, as long as that is of use.
 //!
 //! The answer to the POST is a page that refreshes to the client, and no redirect. Chromium applies `form-action`
 //! to every redirect after a form, also to those of the client. Our policy would block them, and cannot list
 //! their targets.
 
-use device_authority::{AuthorizationError, AuthorizationReview, CodeStatus, Selector, UserDecision};
+use device_authority::{AuthorizationError, AuthorizationReview, StoreError, UserDecision};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderValue, Method, StatusCode};
 use oidc_proto::{AuthorizationRequest, AuthorizationResponse, FaultCode, Secret};
@@ -17,18 +17,21 @@ use oidc_proto::{AuthorizationRequest, AuthorizationResponse, FaultCode, Secret}
 use super::{authorize_text as text, form, is_form, page};
 use crate::authority::advise_on_unknown_clients;
 use crate::entropy::entropy;
-use crate::forms::Decided;
+use crate::forms::FormId;
 use crate::reply::{ErrorName, Reply};
 use crate::state::Context;
 use crate::{Approval, csrf};
 
 /// Handles GET `/authorize`: returns the page for the decision, or redirects with the simulated person's.
-pub(crate) fn authorize(context: &Context<'_>) -> Reply {
+pub(crate) async fn authorize(context: &Context<'_>) -> Reply {
     let Context { state, head, now, .. } = *context;
     let request = match AuthorizationRequest::decode(query(context)) {
         Ok(request) => request,
         Err(invalid) => {
-            let error = state.store().refuse_authorization(&state.policy, &invalid, now);
+            let error = match state.store().refuse_authorization(&state.policy, &invalid, now).await {
+                Ok(error) => error,
+                Err(error) => failed(&error),
+            };
             let uri = invalid.redirect_uri.as_deref().unwrap_or_default();
             return redirect(context, uri, sent(context, uri, invalid.state.as_ref(), Err(error)));
         }
@@ -43,13 +46,14 @@ pub(crate) fn authorize(context: &Context<'_>) -> Reply {
     // A HEAD asks about the page.
     match decision.filter(|_| head.method != Method::HEAD) {
         Some(decision) => {
-            let result = decide(context, &request, decision);
+            let made = state.store().authorize(&state.policy, &request, decision, now, &mut entropy).await;
+            let result = made.unwrap_or_else(|error| Err(failed(&error)));
             let sent = sent(context, &request.redirect_uri, request.state.as_ref(), result);
             redirect(context, &request.redirect_uri, sent)
         }
         None => {
-            let review = state.store().review_authorization(&state.policy, &request, now);
-            match review {
+            let review = state.store().review_authorization(&state.policy, &request, now).await;
+            match review.unwrap_or_else(|error| Err(failed(&error))) {
                 Ok(review) => confirm(context, &review),
                 Err(error) => {
                     let uri = &request.redirect_uri;
@@ -61,15 +65,15 @@ pub(crate) fn authorize(context: &Context<'_>) -> Reply {
 }
 
 /// Handles POST `/authorize`, the person's decision on the request of the query.
-pub(crate) fn decide_authorization(context: &Context<'_>) -> Reply {
-    let Context { state, head, body, .. } = *context;
+pub(crate) async fn decide_authorization(context: &Context<'_>) -> Reply {
+    let Context { state, head, body, now, .. } = *context;
     if !is_form(&head.headers) {
         return page(StatusCode::UNSUPPORTED_MEDIA_TYPE, text::not_a_form()).into();
     }
     let query = query(context);
     // A valid token is for a valid query.
     let ours = own_form(context).zip(AuthorizationRequest::decode(query).ok());
-    let Some((number, request)) = ours else {
+    let Some((form, request)) = ours else {
         return page(StatusCode::FORBIDDEN, text::forged(query)).into();
     };
     let decision = match form::field(body, "action").as_deref() {
@@ -77,19 +81,15 @@ pub(crate) fn decide_authorization(context: &Context<'_>) -> Reply {
         Some("deny") => UserDecision::Deny,
         _ => return page(StatusCode::BAD_REQUEST, text::undecided(query)).into(),
     };
-    let mut forms = state.forms();
-    let Some(before) = forms.find(number) else {
+    let code = state.csrf.as_ref().and_then(|key| key.code(&form));
+    let Some(code) = code.filter(|_| !form.is_over(&state.policy, now)) else {
         return page(StatusCode::GONE, text::outdated(query)).into();
     };
-    let result = match *before {
-        None => decide(context, &request, decision),
-        Some(before) => match decide_again(context, &request, before, decision) {
-            Some(result) => result,
-            None => return page(StatusCode::GONE, text::decided(query)).into(),
-        },
-    };
-    *before = before.or_else(|| decided(&result));
-    drop(forms);
+    let made = state.store().authorize_form(&state.policy, &request, decision, &code, now).await;
+    let result = made.unwrap_or_else(|error| Err(failed(&error)));
+    if result == Err(AuthorizationError::Decided) {
+        return page(StatusCode::GONE, text::decided(query)).into();
+    }
     match sent(context, &request.redirect_uri, request.state.as_ref(), result) {
         Ok(Sent { url, error }) => {
             Reply { response: page(StatusCode::OK, text::sent(&url, error.as_ref())), error }
@@ -108,63 +108,29 @@ fn query<'a>(context: &Context<'a>) -> &'a str {
     context.head.uri.query().unwrap_or_default()
 }
 
-/// The number of the form, and the request that it is for.
-fn subject(number: u64, query: &str) -> String {
-    format!("{number} {query}")
+/// The id of the form, and the request that it is for.
+fn subject(form: &FormId, query: &str) -> String {
+    format!("{} {query}", form.as_str())
 }
 
-/// Returns the number of the form that this decision came from, if it is one of ours for this query.
-fn own_form(context: &Context<'_>) -> Option<u64> {
+/// Returns the id of the form that this decision came from, if it is one of ours for this query.
+fn own_form(context: &Context<'_>) -> Option<FormId> {
     let Context { state, head, body, .. } = *context;
     let token = form::field(body, "csrf")?;
-    let (number, token) = token.split_once('.')?;
-    let number = number.parse().ok()?;
-    let subject = subject(number, query(context));
+    let (id, token) = token.split_once('.')?;
+    let form = FormId::of(id)?;
+    let subject = subject(&form, query(context));
     let is_ours = csrf::may_be_our_page(&state.hosts, &head.headers)
         && state.csrf.as_ref()?.is_ours(&csrf::AUTHORIZE, &head.headers, &subject, token);
-    is_ours.then_some(number)
+    is_ours.then_some(form)
 }
 
-/// Commits a decision.
-fn decide(
-    context: &Context<'_>,
-    request: &AuthorizationRequest,
-    decision: UserDecision,
-) -> Result<AuthorizationResponse, AuthorizationError> {
-    let Context { state, now, .. } = *context;
-    state.store().authorize(&state.policy, request, decision, now, &mut entropy)
-}
-
-/// Returns the answer to a decision that was made before; `None` if it was another, or if its code is of no use
-/// any more.
-fn decide_again(
-    context: &Context<'_>,
-    request: &AuthorizationRequest,
-    before: Decided,
-    decision: UserDecision,
-) -> Option<Result<AuthorizationResponse, AuthorizationError>> {
-    match (before, decision) {
-        (Decided::Approved(selector), UserDecision::Approve) => {
-            let store = context.state.store();
-            let code = store.code(selector).filter(|code| code.status == CodeStatus::Unused)?;
-            let response = AuthorizationResponse::code(code.code.clone()).with_state(request.state.clone());
-            (context.now < code.expires_at).then_some(Ok(response))
-        }
-        // A denial leaves nothing that a second one could repeat.
-        (Decided::Denied, UserDecision::Deny) => Some(decide(context, request, decision)),
-        _ => None,
+/// Returns the error for a client whose request the store has not taken. The log has the reason.
+fn failed(error: &StoreError) -> AuthorizationError {
+    if !matches!(error, StoreError::Full { .. }) {
+        tracing::error!(%error, "an authorization request failed");
     }
-}
-
-/// Returns the decision that this response tells; `None` if nothing was decided, so the form may be used again.
-fn decided(result: &Result<AuthorizationResponse, AuthorizationError>) -> Option<Decided> {
-    match result {
-        Ok(response) => response.result.as_ref().ok().and_then(Selector::of).map(Decided::Approved),
-        Err(AuthorizationError::Redirect(fault)) if fault.code == FaultCode::AccessDenied => {
-            Some(Decided::Denied)
-        }
-        Err(_) => None,
-    }
+    AuthorizationError::Redirect(error.authorization_fault())
 }
 
 /// Returns the response for the client, with our issuer; or the error page, if no registration confirms the
@@ -231,15 +197,16 @@ fn refused(context: &Context<'_>, error: &AuthorizationError) -> Reply {
 
 /// Returns the page for the decision, with the token that the decision must carry.
 fn confirm(context: &Context<'_>, review: &AuthorizationReview) -> Reply {
-    let Context { state, head, .. } = *context;
+    let Context { state, head, now, .. } = *context;
     let query = query(context);
-    let number = state.forms().add();
-    let subject = subject(number, query);
-    let form = state.csrf.as_ref().and_then(|key| key.form(&csrf::AUTHORIZE, &head.headers, &subject));
-    let Some(form) = form else {
+    let made = FormId::new(now).and_then(|id| {
+        let key = state.csrf.as_ref()?;
+        Some((key.form(&csrf::AUTHORIZE, &head.headers, &subject(&id, query))?, id))
+    });
+    let Some((form, id)) = made else {
         return page(StatusCode::INTERNAL_SERVER_ERROR, text::broken()).into();
     };
-    let mut response = page(StatusCode::OK, text::confirm(review, query, number, &form.token));
+    let mut response = page(StatusCode::OK, text::confirm(review, query, &id, &form.token));
     if let Some(cookie) = form.set_cookie(&state.hosts) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }

@@ -5,10 +5,11 @@ use oidc_proto::{Secret, is_loopback_host};
 
 use super::html::{Text, document};
 use super::text::scope_items;
+use crate::forms::FormId;
 use crate::reply::ErrorName;
 
 /// Returns the page for the decision.
-pub(super) fn confirm(review: &AuthorizationReview, query: &str, number: u64, token: &Secret) -> String {
+pub(super) fn confirm(review: &AuthorizationReview, query: &str, form: &FormId, token: &Secret) -> String {
     let destination = &review.destination;
     let host = match destination.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => host,
@@ -29,7 +30,7 @@ pub(super) fn confirm(review: &AuthorizationReview, query: &str, number: u64, to
              <p class=\"warning\" role=\"note\"><strong>Only continue if you started this yourself.</strong> \
              If another person sent you this link, deny it: approving would sign <em>them</em> in as you.</p>\n\
              <form method=\"post\" action=\"/authorize?{query}\">\n\
-             <input type=\"hidden\" name=\"csrf\" value=\"{number}.{csrf}\">\n\
+             <input type=\"hidden\" name=\"csrf\" value=\"{form}.{csrf}\">\n\
              <div class=\"actions\">\n\
              <button class=\"primary\" name=\"action\" value=\"approve\" aria-describedby=\"destination\">Approve</button>\n\
              <button class=\"secondary\" name=\"action\" value=\"deny\" aria-describedby=\"destination\">Deny</button>\n\
@@ -40,6 +41,7 @@ pub(super) fn confirm(review: &AuthorizationReview, query: &str, number: u64, to
             destination = Text(destination),
             query = Text(query),
             csrf = Text(token.expose()),
+            form = form.as_str(),
         ),
     )
 }

@@ -9,14 +9,14 @@ mod form;
 mod html;
 mod text;
 
-use device_authority::{PersonError, Review, Source, UserCode, UserDecision};
+use device_authority::{PersonError, Review, Source, StoreError, UserCode, UserDecision};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use oidc_proto::Body;
 
 pub(crate) use self::authorize::{authorize, decide_authorization};
 use crate::csrf;
-use crate::reply;
+use crate::reply::{self, Reply};
 use crate::state::Context;
 
 /// Forbids scripts, frames, images and foreign resources. Forms go to this server only.
@@ -24,30 +24,30 @@ const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Handles GET `/device`: returns the form for a code, or the confirmation of the code in the query.
-pub(crate) fn look(context: &Context<'_>) -> Response<Body> {
+pub(crate) async fn look(context: &Context<'_>) -> Reply {
     let Context { state, peer, head, now, .. } = *context;
     let typed = head.uri.query().and_then(|query| form::field(query.as_bytes(), "user_code"));
     let Some(typed) = typed.filter(|typed| !typed.trim().is_empty()) else {
-        return page(StatusCode::OK, text::enter(None, ""));
+        return page(StatusCode::OK, text::enter(None, "")).into();
     };
     if csrf::is_from_elsewhere(&state.hosts, &head.headers) {
         // A page of another site could use up this person's guesses with images. A foreign link shows the
         // prefilled form, and the person continues from our own page.
-        return page(StatusCode::OK, text::enter(None, &typed));
+        return page(StatusCode::OK, text::enter(None, &typed)).into();
     }
     let source = Source::of(peer.address.ip());
-    let found = state.store().review(&state.policy, Some(source), &typed, now);
-    match found {
-        Ok(review) => confirm(context, &review),
-        Err(error) => refused(&error, &typed),
+    match state.store().review(&state.policy, Some(source), &typed, now).await {
+        Ok(Ok(review)) => confirm(context, &review).into(),
+        Ok(Err(error)) => refused(&error, &typed).into(),
+        Err(error) => unavailable(&error),
     }
 }
 
 /// Handles POST `/device`, the person's decision.
-pub(crate) fn decide(context: &Context<'_>) -> Response<Body> {
+pub(crate) async fn decide(context: &Context<'_>) -> Reply {
     let Context { state, head, body, now, .. } = *context;
     if !is_form(&head.headers) {
-        return page(StatusCode::UNSUPPORTED_MEDIA_TYPE, text::not_a_form());
+        return page(StatusCode::UNSUPPORTED_MEDIA_TYPE, text::not_a_form()).into();
     }
     let typed = form::field(body, "user_code").unwrap_or_default();
     let token = form::field(body, "csrf").unwrap_or_default();
@@ -56,18 +56,18 @@ pub(crate) fn decide(context: &Context<'_>) -> Response<Body> {
             && key.is_ours(&csrf::DEVICE, &head.headers, &code.to_string(), &token)
     });
     if !is_ours {
-        return page(StatusCode::FORBIDDEN, text::forged(&typed));
+        return page(StatusCode::FORBIDDEN, text::forged(&typed)).into();
     }
     let decision = match form::field(body, "action").as_deref() {
         Some("approve") => UserDecision::Approve,
         Some("deny") => UserDecision::Deny,
-        _ => return page(StatusCode::BAD_REQUEST, text::undecided(&typed)),
+        _ => return page(StatusCode::BAD_REQUEST, text::undecided(&typed)).into(),
     };
     // The page has shown this code, so it is no guess.
-    let decided = state.store().decide(&state.policy, None, &typed, decision, now);
-    match decided {
-        Ok(()) => page(StatusCode::OK, text::done(decision == UserDecision::Approve)),
-        Err(error) => refused(&error, &typed),
+    match state.store().decide(&state.policy, None, &typed, decision, now).await {
+        Ok(Ok(())) => page(StatusCode::OK, text::done(decision == UserDecision::Approve)).into(),
+        Ok(Err(error)) => refused(&error, &typed).into(),
+        Err(error) => unavailable(&error),
     }
 }
 
@@ -92,6 +92,12 @@ fn confirm(context: &Context<'_>, review: &Review) -> Response<Body> {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     response
+}
+
+/// Returns the page for a store that does not answer. Nothing was decided.
+fn unavailable(error: &StoreError) -> Reply {
+    tracing::error!(%error, "a page failed");
+    page(StatusCode::SERVICE_UNAVAILABLE, text::unavailable()).into()
 }
 
 /// Returns the page with the reason against a decision, and the form for another code.

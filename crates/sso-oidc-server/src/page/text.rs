@@ -175,6 +175,17 @@ pub(super) fn not_a_form() -> String {
     )
 }
 
+/// Returns the error page for a store that does not answer.
+pub(super) fn unavailable() -> String {
+    document(
+        "Not at the moment",
+        "",
+        "<h1>Not at the moment</h1>\n\
+         <p class=\"alert\" role=\"alert\">The server cannot reach its store now. Nothing was decided.</p>\n\
+         <p><a href=\"/device\">Try again</a></p>\n",
+    )
+}
+
 /// Returns the error page for missing entropy.
 pub(super) fn broken() -> String {
     document(

@@ -296,9 +296,9 @@ impl Codes {
             let is_held = store.holds(issued);
             sign_in.alive &= sign_in.ends > self.now || is_held;
             let is_latest = match issued {
-                Issued::Family(family) => {
-                    store.family(family).is_none_or(|record| Some(&record.token) == sign_in.refresh.last())
-                }
+                Issued::Family(family) => store.family(family).is_none_or(|record| {
+                    sign_in.refresh.last().is_some_and(|token| record.token.matches(token))
+                }),
                 Issued::Access(_) => true,
             };
             if is_held != sign_in.alive || !is_latest {

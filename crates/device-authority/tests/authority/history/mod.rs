@@ -369,7 +369,7 @@ impl World {
             let record = Selector::of(&tokens[0]).and_then(|selector| store.family(selector));
             let same = record.map_or(!told.alive, |record| {
                 told.alive
-                    && Some(&record.token) == tokens.last()
+                    && tokens.last().is_some_and(|token| record.token.matches(token))
                     && tokens.len() == told.tokens
                     && record.used.as_ref().map(|used| used.at) == told.moved.map(|at| self.moment(at))
                     && record.forget_at == self.moment(told.ends)

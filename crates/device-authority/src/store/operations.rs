@@ -1,0 +1,224 @@
+//! Each operation as the keys that it needs and its decision, the same for every store.
+
+use oidc_proto::oauth::RevocationRequest;
+use oidc_proto::{
+    AuthorizationRequest, AuthorizationResponse, CreateTokenRequest, DeviceAuthorization, Fault,
+    InvalidAuthorizationRequest, Secret, StartDeviceAuthorizationRequest, Token,
+};
+
+use super::{DeviceKey, Keys};
+use crate::{
+    AccessRecord, AuthorizationError, AuthorizationReview, Change, ClientRecord, Decision, Entropy, Moment,
+    PersonError, Records, Review, Selector, ServerPolicy, Source, UserCode, UserDecision, authorize,
+    authorize_form, count_guess, create_token, decide, logout, may_guess, presume_client, recognize_client,
+    recognize_token, refuse_authorization, review, review_authorization, revoke_token,
+    start_device_authorization,
+};
+
+/// The reply of an operation, and the changes to commit.
+pub(crate) type Made<T> = (T, Vec<Change>);
+
+impl<T> From<Decision<T>> for Made<Result<T, Fault>> {
+    fn from(decision: Decision<T>) -> Self {
+        (decision.reply, decision.changes)
+    }
+}
+
+/// Returns the client of this id: a preconfigured one, or that of the store.
+fn known<'a>(policy: &'a ServerPolicy, records: Records<'a>, id: &str) -> Option<&'a ClientRecord> {
+    policy.preconfigured_clients.get(id).or(records.client)
+}
+
+pub(crate) fn start(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    request: &StartDeviceAuthorizationRequest,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Made<Result<DeviceAuthorization, Fault>> {
+    let known = known(policy, records, &request.client.id);
+    let recognized = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
+    let client = known.or(recognized.as_ref());
+    let Decision { reply, mut changes } = start_device_authorization(policy, client, request, now, entropy);
+    if reply.is_ok() {
+        // The approval page needs the record of a waiting device's client.
+        changes.extend(recognized.map(Change::AddClient));
+    }
+    (reply, changes)
+}
+
+pub(crate) fn token(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    request: &CreateTokenRequest,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Made<Result<Token, Fault>> {
+    let known = known(policy, records, &request.client.id);
+    // The store does not keep this record, because only a waiting device needs its client's record later.
+    let recognized = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
+    let records = Records { client: known.or(recognized.as_ref()), ..records };
+    create_token(policy, records, request, now, entropy).into()
+}
+
+/// The reply to a CreateToken request of [`Store`](crate::Store).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Exchanged {
+    /// The reply.
+    pub reply: Result<Token, Fault>,
+    /// Whether the request ends a sign-in, because it used a code or refresh token again.
+    pub ends_sign_in: bool,
+}
+
+pub(crate) fn exchanged((reply, changes): Made<Result<Token, Fault>>) -> Made<Exchanged> {
+    let ends = |change: &Change| matches!(change, Change::RevokeRefresh(_) | Change::RevokeAccess(_));
+    (Exchanged { reply, ends_sign_in: changes.iter().any(ends) }, changes)
+}
+
+pub(crate) fn keys_of_revocation(request: &RevocationRequest) -> Keys<'_> {
+    let selector = Selector::of(&request.token);
+    Keys { refresh: selector, access: selector, ..Keys::of_client(&request.client.id) }
+}
+
+pub(crate) fn revoke(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    request: &RevocationRequest,
+    now: Moment,
+) -> Made<Result<(), Fault>> {
+    let known = known(policy, records, &request.client.id);
+    let recognized = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
+    revoke_token(Records { client: known.or(recognized.as_ref()), ..records }, request, now).into()
+}
+
+pub(crate) fn keys_of_access(token: &Secret) -> Keys<'static> {
+    Keys { access: Selector::of(token), ..Keys::default() }
+}
+
+pub(crate) fn recognize(
+    records: Records<'_>,
+    token: &Secret,
+    now: Moment,
+) -> Made<Result<AccessRecord, Fault>> {
+    (recognize_token(records.access, records.refresh, token, now).cloned(), Vec::new())
+}
+
+pub(crate) fn log_out(records: Records<'_>, token: &Secret, now: Moment) -> Made<Result<(), Fault>> {
+    logout(records.access, records.refresh, token, now).into()
+}
+
+pub(crate) fn review_request(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    request: &AuthorizationRequest,
+    now: Moment,
+) -> Made<Result<AuthorizationReview, AuthorizationError>> {
+    let presumed = presume_client(policy, &request.client_id);
+    let client = known(policy, records, &request.client_id).or(presumed.as_ref());
+    (review_authorization(client, request, now), Vec::new())
+}
+
+pub(crate) fn keys_of_invalid(invalid: &InvalidAuthorizationRequest) -> Keys<'_> {
+    Keys { client: invalid.client_id.as_deref(), ..Keys::default() }
+}
+
+pub(crate) fn refuse_request(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    invalid: &InvalidAuthorizationRequest,
+    now: Moment,
+) -> Made<AuthorizationError> {
+    let id = invalid.client_id.as_deref().unwrap_or_default();
+    let presumed = presume_client(policy, id);
+    let client = known(policy, records, id).or(presumed.as_ref());
+    (refuse_authorization(client, invalid, now), Vec::new())
+}
+
+pub(crate) fn authorize_request(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    request: &AuthorizationRequest,
+    decision: UserDecision,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Made<Result<AuthorizationResponse, AuthorizationError>> {
+    let presumed = presume_client(policy, &request.client_id);
+    let client = known(policy, records, &request.client_id).or(presumed.as_ref());
+    match authorize(policy, client, request, decision, now, entropy) {
+        Ok((response, change)) => (Ok(response), vec![change]),
+        Err(error) => (Err(error), Vec::new()),
+    }
+}
+
+pub(crate) fn authorize_by_form(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    request: &AuthorizationRequest,
+    decision: UserDecision,
+    code: &Secret,
+    now: Moment,
+) -> Made<Result<AuthorizationResponse, AuthorizationError>> {
+    let presumed = presume_client(policy, &request.client_id);
+    let client = known(policy, records, &request.client_id).or(presumed.as_ref());
+    let (result, change) = authorize_form(policy, client, records.code, request, decision, code, now);
+    (result, change.into_iter().collect())
+}
+
+/// Returns the keys of a person's request: the device of the typed code, and the source's wrong codes.
+pub(crate) fn keys_of_person(source: Option<Source>, typed: &str) -> Keys<'static> {
+    Keys { device: UserCode::typed(typed).map(DeviceKey::UserCode), source, ..Keys::default() }
+}
+
+pub(crate) fn look(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    source: Option<Source>,
+    now: Moment,
+) -> Made<Result<Review, PersonError>> {
+    found(policy, records, source, now, |records| {
+        let device = records.device;
+        let client = device.and_then(|device| known(policy, records, &device.client_id));
+        review(device, client, now).map(|review| (review, None))
+    })
+}
+
+pub(crate) fn settle(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    source: Option<Source>,
+    verdict: UserDecision,
+    now: Moment,
+) -> Made<Result<(), PersonError>> {
+    found(policy, records, source, now, |records| {
+        decide(records.device, verdict, now).map(|change| ((), Some(change)))
+    })
+}
+
+/// Limits the guesses of the source, counts a wrong code, and goes on with a device that was found.
+fn found<T>(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    source: Option<Source>,
+    now: Moment,
+    go_on: impl FnOnce(Records<'_>) -> Result<(T, Option<Change>), PersonError>,
+) -> Made<Result<T, PersonError>> {
+    if source.is_some()
+        && let Err(limit) = may_guess(policy, records.guesses, records.guesses_of_all, now)
+    {
+        return (Err(limit.into()), Vec::new());
+    }
+    if records.device.is_none() {
+        let changes = source.map(|source| counted(policy, records, source, now));
+        return (Err(PersonError::Unknown), changes.into_iter().flatten().collect());
+    }
+    match go_on(records) {
+        Ok((reply, change)) => (Ok(reply), change.into_iter().collect()),
+        Err(error) => (Err(error), Vec::new()),
+    }
+}
+
+fn counted(policy: &ServerPolicy, records: Records<'_>, source: Source, now: Moment) -> [Change; 2] {
+    let all = [(source, records.guesses), (Source::EVERYONE, records.guesses_of_all)];
+    all.map(|(source, record)| Change::PutGuesses { source, record: count_guess(policy, record, now) })
+}
