@@ -3,8 +3,8 @@
 use oidc_proto::Fault;
 
 use crate::{
-    AccessRecord, ClientRecord, CodeRecord, CodeStatus, DeviceRecord, DeviceState, GuessRecord,
-    RefreshRecord, Selector, Source,
+    AccessRecord, AuthorizationStatus, ClientRecord, CodeRecord, CodeStatus, DeviceRecord, DeviceState,
+    GuessRecord, RefreshRecord, Selector, Source,
 };
 
 /// The result of an operation: the reply, and the changes. The changes apply even if the reply is a fault.
@@ -74,4 +74,32 @@ pub enum Change {
         /// The new record.
         record: GuessRecord,
     },
+}
+
+impl Change {
+    /// Returns whether a crash may lose the change: the pace of a device that waits, or a count of wrong codes.
+    /// Without it a device may poll sooner, and a source may guess again. A store need not wait for the disk.
+    ///
+    /// ```
+    /// use device_authority::{Change, Selector};
+    /// use oidc_proto::Secret;
+    /// let family = Selector::of(&Secret::new("x".repeat(86))).ok_or("it is long enough")?;
+    /// assert!(!Change::RevokeRefresh(family).may_be_lost());
+    /// # Ok::<(), &str>(())
+    /// ```
+    #[must_use]
+    pub fn may_be_lost(&self) -> bool {
+        match self {
+            Self::SetDevice { state, .. } => state.status == AuthorizationStatus::Pending,
+            Self::PutGuesses { .. } => true,
+            Self::AddClient(_)
+            | Self::AddDevice(_)
+            | Self::AddCode(_)
+            | Self::SetCode { .. }
+            | Self::PutRefresh(_)
+            | Self::RevokeRefresh(_)
+            | Self::AddAccess(_)
+            | Self::RevokeAccess(_) => false,
+        }
+    }
 }

@@ -16,12 +16,23 @@ use crate::{Moment, ServerPolicy};
 /// assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.1"));
 /// assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Source(u128);
 
 impl Source {
     /// All sources together.
     pub const EVERYONE: Self = Self(0);
+
+    /// Returns the source as bytes, the key in a database.
+    ///
+    /// ```
+    /// use device_authority::Source;
+    /// assert_eq!(Source::EVERYONE.to_bytes(), [0; 16]);
+    /// ```
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
 
     /// Returns the source of an address. An IPv6 host commands a whole /64, which counts as one source.
     #[must_use]

@@ -69,6 +69,8 @@ mod access;
 mod authorize;
 mod client;
 mod code;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod decision;
 mod device;
 mod digest;
@@ -106,7 +108,7 @@ pub use digest::{Digest, Fingerprint};
 pub use entropy::{Entropy, NoEntropy, authorization_code};
 pub use grant_key::{GrantKey, Records};
 pub use guess::{GuessRecord, Source, TooManyGuesses, count_guess, may_guess};
-pub use memory::{Capacity, Counts, Memory};
+pub use memory::{Capacity, Counts, Memory, Record, RecordKey};
 pub use moment::Moment;
 pub use person::{PersonError, Review, UserDecision, decide, review};
 pub use policy::{GuessLimit, Rotation, ServerPolicy, SlowDown};

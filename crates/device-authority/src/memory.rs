@@ -4,6 +4,7 @@ mod capacity;
 mod clients;
 mod codes;
 mod devices;
+mod mirror;
 mod person;
 mod shared;
 mod table;
@@ -13,6 +14,7 @@ mod usage;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::capacity::{Capacity, Counts};
+pub use self::mirror::{Record, RecordKey};
 use self::table::Table;
 use self::usage::Usage;
 use crate::store::DRAWS;
@@ -240,20 +242,10 @@ impl Memory {
         Ok(())
     }
 
-    /// Applies one change, whatever the room. A file that keeps the changes is read with it.
     fn apply(&mut self, change: Change, now: Moment) {
         match change {
-            Change::AddClient(record) => {
-                let id = record.id.clone();
-                self.put_client(record);
-                self.usage.registered(&id, now);
-            }
-            Change::AddDevice(record) => {
-                self.usage.started(&record.client_id, now, record.expires_at);
-                let selector = record.device_code.selector();
-                self.user_codes.insert(record.user_code, selector);
-                self.devices.put_over_first(selector, record);
-            }
+            Change::AddClient(record) => self.put(Record::Client(record), now),
+            Change::AddDevice(record) => self.put(Record::Device(record), now),
             Change::SetDevice { device, state } => {
                 if let Some(record) = self.devices.find_mut(&device) {
                     record.state = state;
@@ -263,32 +255,21 @@ impl Memory {
                 }
             }
             Change::AddCode(record) if record.status == CodeStatus::Denied && self.codes.is_full() => {}
-            Change::AddCode(record) => {
-                self.usage.started(&record.client_id, now, record.expires_at);
-                self.codes.put_over_first(record.code.selector(), record);
-            }
+            Change::AddCode(record) => self.put(Record::Code(record), now),
             Change::SetCode { code, status } => {
                 if let Some(record) = self.codes.find_mut(&code) {
                     record.status = status;
                 }
             }
-            Change::PutRefresh(record) => {
-                self.families.put_over_first(record.token.selector(), record);
-            }
+            Change::PutRefresh(record) => self.put(Record::Refresh(record), now),
             Change::RevokeRefresh(selector) => {
                 self.families.remove(&selector);
             }
-            Change::AddAccess(record) => {
-                self.usage.signed_in(&record.client_id, now);
-                self.access.put_over_first(record.token.selector(), record);
-            }
+            Change::AddAccess(record) => self.put(Record::Access(record), now),
             Change::RevokeAccess(selector) => {
                 self.access.remove(&selector);
             }
-            Change::PutGuesses { source: Source::EVERYONE, record } => self.guesses_of_all = Some(record),
-            Change::PutGuesses { source, record } => {
-                self.guesses.put_over_first(source, record);
-            }
+            Change::PutGuesses { source, record } => self.put(Record::Guesses(source, record), now),
         }
     }
 

@@ -19,7 +19,7 @@ impl Store for Mutex<Memory> {
         now: Moment,
         decide: &'a mut Decide<'a>,
     ) -> Waiting<'a, Result<(), StoreError>> {
-        Box::pin(ready(locked(self).run(keys, now, |records| ((), decide(records)))))
+        Box::pin(ready(locked(self).transact(keys, now, decide)))
     }
 
     fn pending(&self, now: Moment) -> Waiting<'_, Result<Vec<UserCode>, StoreError>> {

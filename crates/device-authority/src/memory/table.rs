@@ -65,11 +65,35 @@ pub(super) struct Table<K, V> {
     records: RecordsByKey<K, V>,
     order: BTreeSet<(Moment, K)>,
     capacity: usize,
+    /// The keys of records that were inserted, changed or removed, if a mirror wants them.
+    touched: Option<BTreeSet<K>>,
 }
 
 impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
     pub(super) const fn new(capacity: usize) -> Self {
-        Self { records: HashMap::with_hasher(BuildHasherDefault::new()), order: BTreeSet::new(), capacity }
+        Self {
+            records: HashMap::with_hasher(BuildHasherDefault::new()),
+            order: BTreeSet::new(),
+            capacity,
+            touched: None,
+        }
+    }
+
+    /// Keeps the keys of touched records from now on.
+    pub(super) fn note_touched(&mut self) {
+        self.touched = Some(BTreeSet::new());
+    }
+
+    /// Returns the keys of the records that were touched since the last call.
+    pub(super) fn take_touched(&mut self) -> BTreeSet<K> {
+        self.touched.as_mut().map(core::mem::take).unwrap_or_default()
+    }
+
+    /// Notes a touched record.
+    pub(super) fn touch(&mut self, key: &K) {
+        if let Some(touched) = &mut self.touched {
+            touched.insert(key.clone());
+        }
     }
 
     pub(super) fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
@@ -81,6 +105,7 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
 
     /// Returns the record, for changes to all but its `forget_at`.
     pub(super) fn find_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.touch(key);
         self.records.get_mut(key).map(AsMut::as_mut)
     }
 
@@ -127,6 +152,7 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
             self.drop_first(|key, record| dropped = Some((key.clone(), record)));
         }
         if self.capacity > 0 {
+            self.touch(&key);
             self.order.insert((record.forget_at(), key.clone()));
             self.records.insert(key, Box::new(record));
         }
@@ -135,6 +161,7 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
 
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         let record = self.records.remove(key)?;
+        self.touch(key);
         self.order.remove(&(record.forget_at(), key.clone()));
         Some(*record)
     }
@@ -143,6 +170,7 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
         if let Some((_, key)) = self.order.pop_first()
             && let Some(record) = self.records.remove(&key)
         {
+            self.touch(&key);
             forgotten(&key, *record);
         }
     }

@@ -1,0 +1,109 @@
+//! Operations that arrive at the same time.
+
+use core::net::{IpAddr, Ipv6Addr};
+
+use oidc_proto::{FaultCode, Grant};
+
+use super::{Bench, Broken, ensure};
+use crate::{GuessLimit, PersonError, Rotation, Source, UserDecision};
+
+pub(super) async fn polls(mut bench: Bench<'_>) -> Result<(), Broken> {
+    let client = bench.register().await?;
+    let device = bench.start(&client).await?;
+    bench.approve(&device.user_code).await?;
+    let grant = Grant::device_code(device.device_code);
+    let replies = bench
+        .twelve(|mut bench| {
+            let (client, grant) = (client.clone(), grant.clone());
+            Box::pin(async move { bench.present(&client, grant).await })
+        })
+        .await?;
+    let tokens = replies.iter().filter(|exchanged| exchanged.reply.is_ok()).count();
+    ensure!(tokens == 1, "{tokens} of twelve polls got a token");
+    for fault in replies.iter().filter_map(|exchanged| exchanged.reply.as_ref().err()) {
+        ensure!(fault.code == FaultCode::InvalidGrant, "a later poll got {fault}");
+    }
+    Ok(())
+}
+
+pub(super) async fn decisions(mut bench: Bench<'_>) -> Result<(), Broken> {
+    let client = bench.register().await?;
+    let device = bench.start(&client).await?;
+    let replies = bench
+        .twelve(|bench| {
+            let code = device.user_code.clone();
+            Box::pin(async move {
+                let decision = UserDecision::Approve;
+                bench.store.decide(&bench.policy, None, &code, decision, bench.now).await
+            })
+        })
+        .await?;
+    let decided = replies.iter().filter(|reply| reply.is_ok()).count();
+    ensure!(decided == 1, "{decided} of twelve decisions were the first");
+    let late = replies.into_iter().filter_map(Result::err).find(|error| *error != PersonError::Decided);
+    ensure!(late.is_none(), "a later decision got {late:?}");
+    Ok(())
+}
+
+pub(super) async fn refreshes(mut bench: Bench<'_>) -> Result<(), Broken> {
+    bench.policy = bench.policy.with_rotation(Rotation::Strict);
+    let client = bench.register().await?;
+    let token = bench.sign_in(&client).await?;
+    let Some(refresh_token) = token.refresh_token else {
+        return Err(Broken("a client with scopes got no refresh token".to_owned()));
+    };
+    let replies = bench
+        .twelve(|mut bench| {
+            let (client, refresh_token) = (client.clone(), refresh_token.clone());
+            Box::pin(async move { bench.present(&client, Grant::RefreshToken { refresh_token }).await })
+        })
+        .await?;
+    let tokens = replies.iter().filter(|exchanged| exchanged.reply.is_ok()).count();
+    ensure!(tokens == 1, "{tokens} of twelve uses of a refresh token got a successor");
+    Ok(())
+}
+
+pub(super) async fn guesses(mut bench: Bench<'_>) -> Result<(), Broken> {
+    let limit = GuessLimit::default().with_per_source(12).with_everyone(u32::MAX);
+    bench.policy = bench.policy.with_guesses(limit);
+    let address = (u128::from(bench.draws.next()) << 64) | (0x2001_0db8 << 96);
+    let source = Source::of(IpAddr::V6(Ipv6Addr::from_bits(address)));
+    let replies = bench
+        .twelve(|bench| {
+            Box::pin(
+                async move { bench.store.review(&bench.policy, Some(source), "BBBB-BBBB", bench.now).await },
+            )
+        })
+        .await?;
+    for reply in replies {
+        ensure!(reply == Err(PersonError::Unknown), "a wrong code got {reply:?}");
+    }
+    let late = bench.store.review(&bench.policy, Some(source), "BBBB-BBBB", bench.now).await?;
+    ensure!(matches!(late, Err(PersonError::TooManyGuesses(_))), "the thirteenth wrong code got {late:?}");
+    bench.wait(bench.policy.guesses.window);
+    let later = bench.store.review(&bench.policy, Some(source), "BBBB-BBBB", bench.now).await?;
+    ensure!(later == Err(PersonError::Unknown), "a wrong code in the next window got {later:?}");
+    Ok(())
+}
+
+pub(super) async fn paces(mut bench: Bench<'_>) -> Result<(), Broken> {
+    let client = bench.register().await?;
+    let device = bench.start(&client).await?;
+    let device_code = device.device_code;
+    let grant = Grant::device_code(device_code.clone());
+    let replies = bench
+        .twelve(|mut bench| {
+            let (client, grant) = (client.clone(), grant.clone());
+            Box::pin(async move { bench.present(&client, grant).await })
+        })
+        .await?;
+    let pending = |exchanged: &&crate::Exchanged| {
+        exchanged.reply.as_ref().is_err_and(|fault| fault.code == FaultCode::AuthorizationPending)
+    };
+    let first = replies.iter().filter(pending).count();
+    // The first poll is on time, and the policy forgives one early poll.
+    ensure!(first == 2, "{first} of twelve polls at once were on time or forgiven");
+    let polls = bench.device(&device_code).await?.state.polls;
+    ensure!(polls == 12, "{polls} of twelve polls were counted");
+    Ok(())
+}
