@@ -156,7 +156,13 @@ impl Memory {
     }
 
     /// Drops some expired records of each kind, and returns their number.
-    fn sweep(&mut self, now: Moment) -> usize {
+    ///
+    /// ```
+    /// use device_authority::{Capacity, Memory, Moment};
+    /// let mut store = Memory::new(Capacity::default());
+    /// assert_eq!(store.sweep(Moment::new(core::time::Duration::MAX)), 0); // it is empty
+    /// ```
+    pub fn sweep(&mut self, now: Moment) -> usize {
         let before = self.counts().all();
         self.forget_devices(now);
         let usage = &mut self.usage;

@@ -124,6 +124,8 @@ mod request_id;
 mod router;
 mod server;
 mod state;
+#[cfg(feature = "file-store")]
+mod store;
 mod test_server;
 #[cfg(feature = "tls")]
 mod tls;
@@ -143,6 +145,8 @@ pub use in_process::InProcess;
 pub use oidc_proto::{Client, Operation, Secret};
 pub use record::RecordedRequest;
 pub use server::Server;
+#[cfg(feature = "file-store")]
+pub use store::{FileStore, FileStoreError};
 pub use test_server::TestServer;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};

@@ -380,7 +380,9 @@ fn a_full_server_asks_to_come_back_later() {
     let server = TestServer::with(config.with_client(Client::public("public"))).unwrap();
     let mut http = Http::to(&server);
     // The client of a live code keeps its place, and the operator's client needs none.
-    let first = http.post("/oauth/register", &json!({"client_name": "first", "token_endpoint_auth_method": "none"})).json();
+    let first = http
+        .post("/oauth/register", &json!({"client_name": "first", "token_endpoint_auth_method": "none"}))
+        .json();
     let _ = start(&mut http, first["client_id"].as_str().unwrap(), "");
     let answers = [
         http.post("/oauth/register", &json!({"client_name": "second"})),
