@@ -225,6 +225,9 @@ pub struct Config {
     /// The injected faults. The first rule that applies to a request wins. Default: none.
     #[cfg(feature = "faults")]
     pub faults: Vec<FaultRule>,
+    /// The time of `Retry-After` in the injected faults that have one, in whole seconds, rounded up. Default: 11 s.
+    #[cfg(feature = "faults")]
+    pub retry_after: Duration,
     /// The certificate. With one the server accepts only HTTPS. Default: none, which means plain HTTP.
     #[cfg(feature = "tls")]
     pub tls: Option<Tls>,
@@ -247,6 +250,8 @@ impl Default for Config {
             remember_requests: 0,
             #[cfg(feature = "faults")]
             faults: Vec::new(),
+            #[cfg(feature = "faults")]
+            retry_after: Duration::from_secs(11),
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -412,6 +417,31 @@ impl Config {
     #[must_use]
     pub fn with_fault(mut self, rule: impl Into<FaultRule>) -> Self {
         self.faults.push(rule.into());
+        self
+    }
+
+    /// Sets the time of `Retry-After` in the injected faults that have one, such as
+    /// [`crate::InjectedFault::Unavailable`].
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sso_oidc_server::{Config, InjectedFault, TestServer};
+    ///
+    /// let config = Config::default().with_fault(InjectedFault::Unavailable);
+    /// let server = TestServer::with(config.with_retry_after(Duration::from_secs(1)))?;
+    /// # use std::io::{Read as _, Write as _};
+    /// # let host = server.endpoint().trim_start_matches("http://");
+    /// # let mut stream = std::net::TcpStream::connect(host)?;
+    /// # write!(stream, "POST /token HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
+    /// let mut response = String::new();
+    /// # stream.read_to_string(&mut response)?; // to POST /token
+    /// assert!(response.starts_with("HTTP/1.1 503") && response.contains("retry-after: 1\r\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub const fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = wait;
         self
     }
 

@@ -46,9 +46,9 @@ pub(crate) fn error_of_head(state: &State, head: &Parts, spelling: Option<Spelli
         return Some(error("the request must name one host", 400).closing());
     };
     let authority = head.uri.authority().map(http::uri::Authority::as_str);
-    if host.into_iter().chain(authority).all(|host| state.hosts.allow(host)) {
-        return None;
-    }
+    let foreign = host.into_iter().chain(authority).find(|host| !state.hosts.allow(host))?;
+    // The log escapes the name, which is text from a peer.
+    tracing::warn!(host = foreign, "a request to an unknown host name got 421; --allow-host NAME accepts it");
     // The reason for status 421 (RFC 9110 §15.5.20).
     const WHY: &str = "this server does not answer to the host name of the request; its owner can add the name, \
                        with sso-oidc serve --allow-host NAME";

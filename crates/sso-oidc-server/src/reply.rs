@@ -91,5 +91,10 @@ pub(crate) fn text(status: StatusCode, text: &'static str) -> Response<Body> {
 
 /// Returns the value of `Retry-After` for this wait: whole seconds, rounded up, and at least one.
 pub(crate) fn retry_after(wait: core::time::Duration) -> HeaderValue {
-    HeaderValue::from((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
+    HeaderValue::from(whole_seconds(wait))
+}
+
+/// Returns this wait in whole seconds, rounded up, and at least one.
+pub(crate) fn whole_seconds(wait: core::time::Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }

@@ -101,7 +101,7 @@ impl State {
             requests: AtomicU64::new(0),
             request_ids: RequestIds::new(),
             #[cfg(feature = "faults")]
-            faults: crate::fault::faults::Faults::new(config.faults),
+            faults: crate::fault::faults::Faults::new(config.faults, config.retry_after),
             #[cfg(feature = "tls")]
             tls,
             remembers: config.remember_requests > 0,

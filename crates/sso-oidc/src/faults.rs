@@ -1,8 +1,11 @@
 //! `--fault`: the faults that the test server injects.
 
+use std::time::Duration;
+
 use clap::Args;
 use sso_oidc_server::{Config, FaultRule, FaultRuleError, InjectedFault};
 
+use crate::duration;
 use crate::exit::Failure;
 
 /// The `--fault` flag.
@@ -12,6 +15,10 @@ pub(crate) struct FaultArgs {
     /// request applies
     #[arg(long, value_name = "NAME[=BYTES][@OPERATION][:REQUESTS]", value_parser = asked)]
     fault: Vec<Asked>,
+
+    /// The Retry-After of the faults that send one, in whole seconds
+    #[arg(long, value_name = "DURATION", default_value = "11s", value_parser = duration::lifetime)]
+    retry_after: Duration,
 }
 
 /// The value of one `--fault`.
@@ -42,7 +49,7 @@ impl FaultArgs {
     /// # Errors
     /// A certificate fault without a generated CA.
     pub(crate) fn apply(&self, config: Config, makes_ca: bool) -> Result<Config, Failure> {
-        self.fault.iter().try_fold(config, |config, asked| match asked {
+        self.fault.iter().try_fold(config.with_retry_after(self.retry_after), |config, asked| match asked {
             Asked::Help => Ok(config),
             Asked::FaultRule(rule) if rule.fault().needs_tls() && !makes_ca => {
                 let fault = rule.fault();

@@ -40,6 +40,7 @@ mod cli;
 mod completions;
 mod configure;
 mod demo;
+mod duration;
 mod environment;
 mod exit;
 mod explain;

@@ -9,9 +9,10 @@ use oidc_proto::Body;
 
 use super::InjectedFault;
 use super::faults::Faults;
+use crate::reply::{retry_after, whole_seconds};
 
-/// The value of `Retry-After`.
-pub(crate) const RETRY_AFTER_SECONDS: u64 = 11;
+/// The longest `Retry-After` as a date, in seconds: a year. HTTP's dates end with the year 9999.
+const LONGEST: u64 = 365 * 24 * 60 * 60;
 
 const PORTAL: &str = "<!DOCTYPE html><title>Welcome</title><p>Accept the terms to use this network.\n";
 const GATEWAY: &str = "<html><head><title>502 Bad Gateway</title></head></html>\n";
@@ -22,14 +23,19 @@ const FORBIDDEN: &str = "<html><head><title>Access is forbidden</title></head></
 /// Returns the response that replaces the service's own, if this fault has one. The response of a fault that
 /// sends nothing is empty.
 pub(crate) fn canned_response(fault: InjectedFault, faults: &Faults, path: &str) -> Option<Response<Body>> {
-    let seconds = || RETRY_AFTER_SECONDS.to_string();
+    let wait = faults.retry_after;
+    let later = |status| {
+        let mut response = page(status, "");
+        response.headers_mut().insert(RETRY_AFTER, retry_after(wait));
+        response
+    };
     Some(match fault {
         InjectedFault::Html200 => page(200, PORTAL),
         InjectedFault::Html502 => page(502, GATEWAY),
-        InjectedFault::TooManyRequests => with(page(429, ""), RETRY_AFTER, &seconds()),
-        InjectedFault::Unavailable => with(page(503, ""), RETRY_AFTER, &seconds()),
-        InjectedFault::TooManyRequestsDate => until_a_date(page(429, "")),
-        InjectedFault::UnavailableDate => until_a_date(page(503, "")),
+        InjectedFault::TooManyRequests => later(429),
+        InjectedFault::Unavailable => later(503),
+        InjectedFault::TooManyRequestsDate => until_a_date(page(429, ""), wait),
+        InjectedFault::UnavailableDate => until_a_date(page(503, ""), wait),
         InjectedFault::NotFound => page(404, NOT_FOUND),
         InjectedFault::Forbidden => page(403, FORBIDDEN),
         InjectedFault::Redirect301 => moved(301, faults, path),
@@ -48,9 +54,9 @@ fn page(status: u16, text: &str) -> Response<Body> {
     response
 }
 
-fn until_a_date(response: Response<Body>) -> Response<Body> {
+fn until_a_date(response: Response<Body>, wait: Duration) -> Response<Body> {
     let now = SystemTime::now();
-    let later = now + Duration::from_secs(RETRY_AFTER_SECONDS);
+    let later = now + Duration::from_secs(whole_seconds(wait).min(LONGEST));
     // One reading of the clock serves both, so their difference is exact.
     let response = with(response, DATE, &httpdate::fmt_http_date(now));
     with(response, RETRY_AFTER, &httpdate::fmt_http_date(later))

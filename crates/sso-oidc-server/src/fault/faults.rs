@@ -1,6 +1,7 @@
 //! The fault rules of one server, their counters, and the state of its port.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use oidc_proto::Operation;
@@ -13,6 +14,8 @@ use super::{FaultRule, InjectedFault};
 /// The fault state that all connections share.
 pub(crate) struct Faults {
     armed: Vec<Armed>,
+    /// The time of `Retry-After`.
+    pub(crate) retry_after: Duration,
     stopped: AtomicBool,
     /// The next operation of a sign-in, as an index into the list of operations.
     due: AtomicUsize,
@@ -35,11 +38,12 @@ struct Armed {
 }
 
 impl Faults {
-    pub(crate) fn new(rules: Vec<FaultRule>) -> Self {
+    pub(crate) fn new(rules: Vec<FaultRule>, retry_after: Duration) -> Self {
         let armed: Vec<_> = rules.into_iter().map(|rule| Armed { rule, seen: AtomicU32::new(0) }).collect();
         let closed = armed.iter().any(|armed| is_closed_from_the_start(&armed.rule));
         Self {
             armed,
+            retry_after,
             stopped: AtomicBool::new(false),
             due: AtomicUsize::new(0),
             close: watch::Sender::new(closed),
@@ -191,14 +195,12 @@ fn has_hung_up(stream: &TcpStream) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
 
     const SOON: Duration = Duration::from_secs(1);
 
     fn refuses_polls() -> Faults {
-        Faults::new(vec![FaultRule::new(InjectedFault::Refuse).at(Operation::CreateToken)])
+        Faults::new(vec![FaultRule::new(InjectedFault::Refuse).at(Operation::CreateToken)], SOON)
     }
 
     #[tokio::test(start_paused = true)]

@@ -281,7 +281,7 @@ mod tests {
             let (mut client, connection) = connected().await;
             client.write_all(&[b'x'; 10_000]).await.unwrap();
             client.shutdown().await.unwrap();
-            let faults = Faults::new(Vec::new());
+            let faults = Faults::new(Vec::new(), SOON);
             let delivered = deliver(&faults, connection, message(&[b'a'; 100]), Some(fault.into()));
             let ended = tokio::time::timeout(SOON, delivered).await;
             assert!(ended.is_ok_and(|left| left.is_none()), "{fault}");
@@ -295,7 +295,7 @@ mod tests {
         // Exceeds the system's buffers, so the client can hang up before the response is out.
         let body = vec![b'a'; 16 * 1024 * 1024];
         client.write_all(b"next").await.unwrap();
-        let faults = Faults::new(Vec::new());
+        let faults = Faults::new(Vec::new(), SOON);
         let read = async {
             let mut left = body.len();
             let mut chunk = vec![0; 64 * 1024];

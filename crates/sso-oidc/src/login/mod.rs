@@ -41,6 +41,7 @@ pub(crate) use self::store::now;
 use self::store::{Before, Store, Wish};
 pub(crate) use self::store::{MARGIN, life};
 pub(crate) use self::stored::{StoredArgs, StoredSession};
+use crate::duration;
 use crate::exit::{Exit, Failure, chain, warn};
 use crate::explain::shell_word;
 use crate::operations::{rehearsed_printer, token_document};
@@ -83,16 +84,17 @@ pub(crate) struct LoginArgs {
     #[arg(long)]
     if_needed: bool,
 
-    /// Seconds to wait for another sign-in to the same portal; its code expires after ten minutes
+    /// The longest wait for another sign-in to the same portal; its code expires after ten minutes
     #[arg(
         long,
-        value_name = "SECONDS",
-        default_value_t = 720,
+        value_name = "DURATION",
+        default_value = "12m",
+        value_parser = duration::any,
         conflicts_with_all = [
             "no_cache", "issuer", "device_authorization_endpoint", "authorization_endpoint", "token_endpoint",
         ]
     )]
-    lock_timeout: u64,
+    lock_timeout: Duration,
 
     /// Replace a stored token that is still valid, even if it came from another endpoint than --endpoint-url
     #[arg(long, conflicts_with = "no_cache")]
@@ -126,7 +128,7 @@ impl LoginArgs {
             code_flow: flow == Flow::Code,
             if_needed: self.if_needed,
             force: self.force,
-            lock_timeout: Duration::from_secs(self.lock_timeout),
+            lock_timeout: self.lock_timeout,
         }
     }
 }

@@ -13,6 +13,7 @@ use super::ctrl_c::CtrlC;
 use super::portal::{Named, Portal, Which};
 use super::refresh::{Files, Renewer};
 use super::store::Store;
+use crate::duration;
 use crate::exit::{Failure, warn};
 use crate::settings::Settings;
 
@@ -27,9 +28,9 @@ pub(crate) struct StoredArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "start_url")]
     sso_session: Option<String>,
 
-    /// Seconds to wait for another refresh or sign-in
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    lock_timeout: u64,
+    /// The longest wait for another refresh or sign-in
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration::any)]
+    lock_timeout: Duration,
 }
 
 /// A stored session with a token to use.
@@ -47,7 +48,7 @@ pub(crate) struct StoredSession {
 impl StoredArgs {
     /// Returns the longest wait for another process.
     pub(crate) const fn lock_timeout(&self) -> Duration {
-        Duration::from_secs(self.lock_timeout)
+        self.lock_timeout
     }
 
     /// Returns the identity of the token in the cache. Nothing is sent.

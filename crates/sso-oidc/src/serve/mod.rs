@@ -1,14 +1,19 @@
 //! `serve`: the local test server. It prints exactly one line on standard output.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+mod rules;
+mod signals;
 
-use clap::{Args, ValueEnum};
-use sso_oidc_server::{Approval, Client, Config, Rotation, Secret, Server, SlowDown};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Args;
+use sso_oidc_server::{Client, Secret, Server};
 use tracing::level_filters::LevelFilter;
 
+use self::rules::RulesArgs;
+use self::signals::Signals;
 use crate::accounts_file;
+use crate::duration;
 use crate::exit::{Failure, chain, print_data};
 use crate::faults::{self, FaultArgs};
 use crate::logging;
@@ -18,9 +23,11 @@ use crate::tls::{CaFile, TlsArgs};
 
 /// The flags of `serve`.
 #[derive(Args, Debug)]
+#[command(after_long_help = duration::HELP)]
 pub(crate) struct ServeArgs {
-    /// The address to listen on; port 0 means a free port that the system chooses
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    /// The address to listen on; a port alone is one of 127.0.0.1, and port 0 means a free port that the system
+    /// chooses
+    #[arg(long, value_name = "[ADDRESS:]PORT", default_value = "127.0.0.1:0", value_parser = address)]
     listen: SocketAddr,
 
     #[command(flatten)]
@@ -62,6 +69,17 @@ pub(crate) struct ServeArgs {
     faults: FaultArgs,
 }
 
+/// Parses an address. This machine is meant if there is only a port.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    match port.parse::<u16>() {
+        Ok(port) => Ok((Ipv4Addr::LOCALHOST, port).into()),
+        Err(_) => text.parse().map_err(
+            |_| "expected a port, or an IP address with a port, such as 8080, :8080, 0.0.0.0:8080 or [::1]:0",
+        ),
+    }
+}
+
 fn oauth_client(text: &str) -> Result<Client, &'static str> {
     let (id, secret) = match text.split_once(':') {
         Some((id, secret)) => (id, Some(secret)),
@@ -72,92 +90,6 @@ fn oauth_client(text: &str) -> Result<Client, &'static str> {
         Some("") => Err("the secret after the colon is empty"),
         Some(secret) => Ok(Client::new(id, Secret::from(secret))),
         None => Ok(Client::public(id)),
-    }
-}
-
-/// The rules for approval, polling and token lifetimes.
-#[derive(Args, Debug)]
-pub(crate) struct RulesArgs {
-    /// How a request is decided: on the page (manual), or by the server. after-polls counts for device codes only
-    #[arg(long, value_name = "manual|auto|after-polls=N|deny|expire", default_value = "manual")]
-    approve: Approval,
-
-    /// Seconds between two polls of one device; the real service uses 1
-    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
-    interval: u32,
-
-    /// The lifetime of a device code in seconds; the real service uses 600
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..))]
-    device_ttl: u32,
-
-    /// The lifetime of an access token in seconds; the real service uses 28800, or 3600 if a refresh token comes with
-    /// it
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
-    token_ttl: Option<u32>,
-
-    /// When an early poll gets slow_down. always: even after the decision, with the new interval. strict: only before
-    /// the decision. grace: like strict, from the second early poll on, because the AWS CLI polls twice at the start.
-    /// off: never
-    #[arg(
-        long,
-        value_name = "always|strict|grace|off",
-        default_value = "grace",
-        hide_possible_values = true
-    )]
-    slow_down: SlowDownChoice,
-
-    /// How long a used refresh token is valid. strict: not at all, and reuse ends the sign-in. grace: one more
-    /// minute, because AWS's tools refresh in parallel. reuse: until the sign-in ends [default: grace for AWS's API,
-    /// strict for the OAuth endpoints]
-    #[arg(long, value_name = "grace|strict|reuse", hide_possible_values = true)]
-    refresh: Option<RefreshChoice>,
-}
-
-/// The response to an early poll.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum SlowDownChoice {
-    /// `slow_down`, even after the decision.
-    Always,
-    /// `slow_down` for every early poll before the decision.
-    Strict,
-    /// `slow_down` from the second early poll on.
-    Grace,
-    /// No `slow_down`.
-    Off,
-}
-
-/// The validity of a used refresh token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum RefreshChoice {
-    /// Valid for one more minute.
-    Grace,
-    /// Invalid; its reuse revokes the token family (RFC 9700).
-    Strict,
-    /// Valid until the sign-in ends.
-    Reuse,
-}
-
-impl RulesArgs {
-    fn config(&self) -> Config {
-        let mut config = Config::default()
-            .with_approval(self.approve)
-            .with_interval(Duration::from_secs(self.interval.into()))
-            .with_device_ttl(Duration::from_secs(self.device_ttl.into()))
-            .with_slow_down(match self.slow_down {
-                SlowDownChoice::Always => SlowDown::Always,
-                SlowDownChoice::Strict => SlowDown::Strict,
-                SlowDownChoice::Grace => SlowDown::Grace,
-                SlowDownChoice::Off => SlowDown::Off,
-            });
-        if let Some(seconds) = self.token_ttl {
-            config = config.with_access_ttl(Duration::from_secs(seconds.into()));
-        }
-        match self.refresh {
-            Some(RefreshChoice::Grace) => config.with_rotation(Rotation::Grace),
-            Some(RefreshChoice::Strict) => config.with_rotation(Rotation::Strict),
-            Some(RefreshChoice::Reuse) => config.with_rotation(Rotation::Reuse),
-            None => config,
-        }
     }
 }
 
@@ -226,43 +158,4 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
         }
         Ok(())
     })
-}
-
-/// The signals that stop the server.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    /// Installs the handlers, before the server prints its URL.
-    fn listen() -> Result<Self, Failure> {
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            let listen = |kind| {
-                signal(kind)
-                    .map_err(|error| Failure::other(format_args!("cannot listen for signals: {error}")))
-            };
-            Ok(Self {
-                terminate: listen(SignalKind::terminate())?,
-                interrupt: listen(SignalKind::interrupt())?,
-            })
-        }
-        #[cfg(not(unix))]
-        Ok(Self {})
-    }
-
-    /// Waits for the next signal.
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-        #[cfg(not(unix))]
-        drop(tokio::signal::ctrl_c().await);
-    }
 }

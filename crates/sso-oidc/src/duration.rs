@@ -1,0 +1,70 @@
+//! Durations on the command line: a number with a unit, or of seconds.
+
+use std::time::Duration;
+
+/// The units, with their length in milliseconds.
+const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+
+/// The explanation of a value, for the help of commands with such flags.
+pub(crate) const HELP: &str = "\
+A DURATION is a number of seconds, or a number with a unit: 500ms, 10s, 15m, 8h, 90d.";
+
+/// Parses a duration. A number alone means seconds.
+///
+/// # Errors
+/// The text is no such number. The message has valid examples.
+pub(crate) fn any(text: &str) -> Result<Duration, String> {
+    parse(text).ok_or_else(|| "expected a duration such as 500ms, 2s, 2, 15m or 8h".to_owned())
+}
+
+/// Parses a duration of one second or more, because lifetimes have whole seconds in both dialects.
+///
+/// # Errors
+/// The text is no duration, or the duration is shorter.
+pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
+    parse(text)
+        .filter(|duration| *duration >= Duration::from_secs(1))
+        .ok_or_else(|| "expected at least one second, such as 1s, 30, 15m, 8h or 90d".to_owned())
+}
+
+fn parse(text: &str) -> Option<Duration> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let millis = match unit {
+        "" => 1_000,
+        unit => UNITS.iter().find(|(name, _)| *name == unit)?.1,
+    };
+    // Times are added to those of the system, so an absurd one is refused here.
+    let number = u64::from(number.parse::<u32>().ok()?);
+    Some(Duration::from_millis(number.checked_mul(millis)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_alone_means_seconds_and_a_unit_is_taken() {
+        for (text, millis) in [
+            ("2", 2_000),
+            ("0", 0),
+            ("500ms", 500),
+            ("1s", 1_000),
+            ("15m", 900_000),
+            ("8h", 28_800_000),
+            ("90d", 7_776_000_000),
+        ] {
+            assert_eq!(any(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused_with_an_example() {
+        for text in ["", "s", "1.5s", "-1", "+1", "1 s", "1sec", "5000000000", "1S"] {
+            assert!(any(text).unwrap_err().contains("500ms"), "{text}");
+            assert!(lifetime(text).unwrap_err().contains("15m"), "{text}");
+        }
+        assert!(lifetime("999ms").is_err() && lifetime("0").is_err());
+        assert_eq!(lifetime("1000ms"), Ok(Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,120 @@
+//! The flags of `serve`: addresses, durations, lifetimes, and names of the host.
+
+mod common;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+
+use common::{Program, Serving};
+
+/// Returns a port that was free a moment ago.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn a_port_alone_is_one_of_this_machine() {
+    for prefix in ["", ":"] {
+        let port = free_port();
+        let serving = Serving::start(&["--listen", &format!("{prefix}{port}")]);
+        assert_eq!(serving.endpoint, format!("http://127.0.0.1:{port}"));
+    }
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_an_example_of_a_right_one() {
+    for (arguments, example) in [
+        (["serve", "--listen", "localhost"], "0.0.0.0:8080"),
+        (["serve", "--listen", "70000"], "such as 8080"),
+        (["serve", "--interval", "1sec"], "500ms"),
+        (["serve", "--device-ttl", "0"], "15m"),
+        (["serve", "--access-ttl", "500ms"], "at least one second"),
+        (["serve", "--refresh-ttl", "never"], "90d"),
+        (["serve", "--retry-after", "soon"], "at least one second"),
+        (["token", "--lock-timeout", "1 s"], "500ms"),
+    ] {
+        let stderr = Program::new().run(&arguments).fails(252);
+        assert!(stderr.contains(example), "{arguments:?}: {stderr}");
+    }
+}
+
+/// Sends a POST of JSON to a path, and returns the whole response.
+fn post(serving: &Serving, path: &str, host: &str, json: &serde_json::Value) -> String {
+    let body = json.to_string();
+    let length = body.len();
+    let head =
+        format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n");
+    let mut stream = TcpStream::connect(serving.address()).unwrap();
+    stream.write_all((head + "Content-Type: application/json\r\n\r\n" + &body).as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
+}
+
+fn body(response: &str) -> serde_json::Value {
+    serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+/// Registers a client and signs in, with or without a scope. Returns the registration and the token.
+fn sign_in(serving: &Serving, scopes: &[&str]) -> [serde_json::Value; 2] {
+    let ask = |path: &str, json| body(&post(serving, path, "localhost", &json));
+    let name = serde_json::json!({ "clientName": "test", "clientType": "public", "scopes": scopes });
+    let client = ask("/client/register", name);
+    let mut request = serde_json::json!({
+        "clientId": client["clientId"], "clientSecret": client["clientSecret"],
+        "startUrl": common::START_URL, "grantType": common::DEVICE_CODE,
+    });
+    request["deviceCode"] = ask("/device_authorization", request.clone())["deviceCode"].clone();
+    [client, ask("/token", request)]
+}
+
+#[test]
+fn lifetimes_are_those_of_the_flags() {
+    let serving = Serving::start(&[
+        "--approve",
+        "auto",
+        "--interval",
+        "500ms",
+        "--access-ttl",
+        "15m",
+        "--registration-ttl",
+        "1h",
+        "--refresh-ttl",
+        "1s",
+    ]);
+    let [client, token] = sign_in(&serving, &[]);
+    let seconds = |name: &str| client[name].as_u64().unwrap();
+    assert_eq!(seconds("clientSecretExpiresAt") - seconds("clientIdIssuedAt"), 3600);
+    assert_eq!(token["expiresIn"], 900);
+    let [client, token] = sign_in(&serving, &["sso:account:access"]);
+    let refresh = serde_json::json!({
+        "clientId": client["clientId"], "clientSecret": client["clientSecret"],
+        "grantType": "refresh_token", "refreshToken": token["refreshToken"],
+    });
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    assert_eq!(body(&post(&serving, "/token", "localhost", &refresh))["error"], "invalid_grant");
+}
+
+#[test]
+fn retry_after_is_the_flags() {
+    for (fault, header) in
+        [("unavailable", "retry-after: 2\r\n"), ("too-many-requests", "retry-after: 2\r\n")]
+    {
+        let serving = Serving::start(&["--fault", fault, "--retry-after", "1500ms"]);
+        let response = post(&serving, "/client/register", "localhost", &serde_json::json!({}));
+        assert!(response.contains(header), "{response}");
+    }
+}
+
+#[test]
+fn the_log_says_how_a_refused_host_name_is_accepted() {
+    let mut serving = Serving::start(&[]);
+    let response = post(&serving, "/token", "sso:8080", &serde_json::json!({}));
+    assert!(response.starts_with("HTTP/1.1 421"), "{response}");
+    let mut log = BufReader::new(serving.child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("sent=421") {
+        assert!(log.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    assert!(said.contains("host=\"sso:8080\"") && said.contains("--allow-host"), "{said}");
+}
