@@ -1,5 +1,6 @@
 //! `serve`: the local test server. It prints exactly one line on standard output.
 
+mod ready_file;
 mod rules;
 mod signals;
 
@@ -10,6 +11,7 @@ use clap::Args;
 use sso_oidc_server::{Client, Secret, Server};
 use tracing::level_filters::LevelFilter;
 
+use self::ready_file::ReadyFile;
 use self::rules::RulesArgs;
 use self::signals::Signals;
 use crate::accounts_file;
@@ -61,6 +63,11 @@ pub(crate) struct ServeArgs {
     /// Accept unknown clients of AWS's API as if they had registered for the scope sso:account:access
     #[arg(long)]
     accept_unknown_clients: bool,
+
+    /// Write the server's URL and a line end to this file once the server accepts connections; the file is removed at
+    /// the end. A script waits for it
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
 
     #[command(flatten)]
     tls: TlsArgs,
@@ -122,6 +129,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
     }
     let config = if args.accept_unknown_clients { config.with_unknown_clients_accepted() } else { config };
     let config = args.faults.apply(args.tls.apply(config)?, args.tls.makes_ca())?;
+    args.ready_file.as_deref().map_or(Ok(()), ReadyFile::clear)?;
     // One thread serves all connections: a response takes microseconds, and decisions are made one at a time anyway.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -133,6 +141,8 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
         let handle = server.handle();
         let ca_file = handle.ca_certificate().map(|pem| CaFile::write(pem, args.tls.ca_file())).transpose()?;
         // Clients can connect from here on: the system queues connections until `serve` accepts them.
+        let ready_file = args.ready_file.as_deref().map(|path| ReadyFile::write(path, &server.endpoint()));
+        let _ready_file = ready_file.transpose()?;
         print_data(&format!("listening on {}\n", server.endpoint()))?;
         if args.listen.ip().is_unspecified() && args.public_url.is_none() {
             tracing::warn!(
