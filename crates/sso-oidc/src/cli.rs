@@ -36,7 +36,7 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 252 wrong arguments, 253 wrong or missing configuration, 254 error from the service, 255 \
-any other error, 130 Ctrl-C. `status` has 3, 4 and 5, too. `exec` has those of its command, and 126 and 127.";
+any other error, 130 Ctrl-C. `status` has 3, 4 and 5, too. `exec` and `serve -- COMMAND` have those of their command, and 126 and 127.";
 
 /// The commands. Each is a module with a `clap::Args` type and a `run` function; see `main.rs`.
 #[derive(Subcommand)]

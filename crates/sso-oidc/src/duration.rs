@@ -5,10 +5,6 @@ use std::time::Duration;
 /// The units, with their length in milliseconds.
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-/// The explanation of a value, for the help of commands with such flags.
-pub(crate) const HELP: &str = "\
-A DURATION is a number of seconds, or a number with a unit: 500ms, 10s, 15m, 8h, 90d.";
-
 /// Parses a duration. A number alone means seconds.
 ///
 /// # Errors

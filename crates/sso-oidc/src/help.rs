@@ -98,7 +98,8 @@ const EXAMPLES: [(&str, &[&str]); 23] = [
     (
         "serve",
         &[
-            "sso-oidc serve --listen 127.0.0.1:8765 --approve auto",
+            "sso-oidc serve --approve auto -- pytest",
+            "sso-oidc serve --listen 8765 --approve auto",
             "sso-oidc serve --fault unavailable@poll:1",
         ],
     ),

@@ -1,4 +1,4 @@
-//! The log on standard error, for `--debug` and `serve`.
+//! The log on standard error or in a file, for `--debug` and `serve`.
 //!
 //! It shows only this project's own events. They carry operations, addresses, statuses and times, never a
 //! secret. A library's debug log could quote a request.
@@ -39,11 +39,12 @@ pub(crate) fn start(level: LevelFilter, colored: bool) {
     start_to(io::stderr, level, colored);
 }
 
-/// Starts logging on standard error through a queue, so that a slow reader cannot block the program.
-pub(crate) fn start_queued(level: LevelFilter, colored: bool) -> LogEnd {
-    let stderr = BufWriter::new(WaitForRoom(io::stderr()));
+/// Starts logging through a queue, so that a slow reader cannot block the program. The log goes to standard error or
+/// to a file.
+pub(crate) fn start_queued(to: impl Write + Send + 'static, level: LevelFilter, colored: bool) -> LogEnd {
+    let to = BufWriter::new(WaitForRoom(to));
     let builder = NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).thread_name("log");
-    let (queue, guard) = builder.finish(stderr);
+    let (queue, guard) = builder.finish(to);
     let end = LogEnd { lost: queue.error_counter(), queue: queue.clone(), guard: Some(guard) };
     start_to(queue, level, colored);
     end

@@ -36,6 +36,7 @@
 mod accounts_file;
 mod aws_files;
 mod cache;
+mod child;
 mod cli;
 mod completions;
 mod configure;
@@ -111,7 +112,7 @@ fn main() -> ExitCode {
         false => Ok(()),
     };
     match checked.and_then(|()| run(&command, &settings)) {
-        Ok(exit) => exit.into(),
+        Ok(code) => code,
         Err(failure) => {
             failure.report(colored);
             failure.exit().into()
@@ -159,9 +160,9 @@ fn needs_profile(command: &Command, settings: &Settings) -> bool {
     }
 }
 
-fn run(command: &Command, settings: &Settings) -> Result<Exit, Failure> {
+fn run(command: &Command, settings: &Settings) -> Result<ExitCode, Failure> {
     let ended = match command {
-        Command::Status(args) => return status::run(args, settings),
+        Command::Status(args) => return status::run(args, settings).map(ExitCode::from),
         Command::Login(args) => login::run(args, settings),
         Command::Token(args) => login::token(args, settings),
         Command::Refresh(args) => login::refresh(args, settings),
@@ -179,7 +180,7 @@ fn run(command: &Command, settings: &Settings) -> Result<Exit, Failure> {
         Command::Cache(args) => cache::run(args, settings),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
-        Command::Serve(args) => serve::run(args, settings),
+        Command::Serve(args) => return serve::run(args, settings),
         Command::Demo(args) => demo::run(args, settings),
         Command::RegisterClient(args) => {
             interrupt::exit_on_ctrl_c();
@@ -194,7 +195,7 @@ fn run(command: &Command, settings: &Settings) -> Result<Exit, Failure> {
             operations::create_token(args, settings)
         }
     };
-    ended.map(|()| Exit::Success)
+    ended.map(|()| Exit::Success.into())
 }
 
 /// Prints help and the version on standard output. Reports a wrong command line with exit code 252, in the AWS CLI's

@@ -9,7 +9,8 @@ use clap::Args;
 use super::credentials::get;
 use super::format::variables;
 use super::role::RoleArgs;
-use crate::exit::{Exit, Failure};
+use crate::child;
+use crate::exit::Failure;
 use crate::login::StoredArgs;
 use crate::settings::Settings;
 
@@ -55,18 +56,7 @@ pub(crate) fn run(args: &ExecArgs, settings: &Settings) -> Result<(), Failure> {
     if let Some(region) = settings.workload_region() {
         command.env("AWS_REGION", &region).env("AWS_DEFAULT_REGION", &region);
     }
-    start(command).map_err(|error| {
-        let shown = program.to_string_lossy();
-        Failure::new(exit_of(&error), format_args!("cannot start {shown}: {error}"))
-    })
-}
-
-/// Returns the exit code for a command that does not start. A path through a file leads to no command either.
-fn exit_of(error: &io::Error) -> Exit {
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Exit::NotFound,
-        _ => Exit::CannotRun,
-    }
+    start(command).map_err(|error| child::not_started(program, &error))
 }
 
 /// Replaces this process by the command, so that signals and the exit code are the command's.
@@ -80,5 +70,5 @@ fn start(mut command: Command) -> io::Result<()> {
 #[cfg(not(unix))]
 fn start(mut command: Command) -> io::Result<()> {
     let status = command.status()?;
-    std::process::exit(status.code().unwrap_or(1));
+    std::process::exit(child::number(status).into());
 }

@@ -1,31 +1,50 @@
-//! `serve`: the local test server. It prints exactly one line on standard output.
+//! `serve`: the local test server. It prints exactly one line on standard output, or runs a command, which has it.
 
+mod command;
 mod ready_file;
 mod rules;
 mod signals;
 
+use std::ffi::OsString;
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Args;
-use sso_oidc_server::{Client, Secret, Server};
+use sso_oidc_server::{Client, Config, Secret, Server};
+use tokio::sync::oneshot;
 use tracing::level_filters::LevelFilter;
 
+use self::command::{Guest, Host};
 use self::ready_file::ReadyFile;
 use self::rules::RulesArgs;
 use self::signals::Signals;
 use crate::accounts_file;
-use crate::duration;
-use crate::exit::{Failure, chain, print_data};
+use crate::child;
+use crate::exit::{Exit, Failure, chain, print_data};
 use crate::faults::{self, FaultArgs};
-use crate::logging;
+use crate::logging::{self, LogEnd};
 use crate::registration_key;
 use crate::settings::Settings;
 use crate::tls::{CaFile, TlsArgs};
 
+/// The end of the help.
+const HELP: &str = "\
+A DURATION is a number of seconds, or a number with a unit: 500ms, 10s, 15m, 8h, 90d.
+
+With -- COMMAND, the server runs as long as the command does. The command gets AWS_ENDPOINT_URL_SSO_OIDC and \
+AWS_ENDPOINT_URL_SSO, AWS_REGION and AWS_DEFAULT_REGION if they are unset, and with --tls AWS_CA_BUNDLE and SSL_CERT_FILE. \
+Its home directory is empty and temporary, so no token gets into your own; AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE and \
+AWS_PROFILE are unset. --keep-home is for a tool that needs files of the real one.
+
+The exit code is that of the command, or 128 and the number of the signal that ended it. It is 127 if the command is not \
+found, and 126 if it cannot be run. Ctrl-C and SIGTERM go to the command. If the server cannot start, the command does not \
+run, and the exit code is 255.";
+
 /// The flags of `serve`.
 #[derive(Args, Debug)]
-#[command(after_long_help = duration::HELP)]
+#[command(after_long_help = HELP)]
 pub(crate) struct ServeArgs {
     /// The address to listen on; a port alone is one of 127.0.0.1, and port 0 means a free port that the system
     /// chooses
@@ -69,11 +88,23 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
 
+    /// Write the log to this file instead of standard error. An existing file is replaced
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+
+    /// Leave the command the caller's home directory and AWS files
+    #[arg(long, requires = "command")]
+    keep_home: bool,
+
     #[command(flatten)]
     tls: TlsArgs,
 
     #[command(flatten)]
     faults: FaultArgs,
+
+    /// Run this command with the server, and stop the server at its end
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
 }
 
 /// Parses an address. This machine is meant if there is only a port.
@@ -100,35 +131,59 @@ fn oauth_client(text: &str) -> Result<Client, &'static str> {
     }
 }
 
-/// Serves until SIGINT or SIGTERM.
+impl ServeArgs {
+    /// Returns the configuration of the server.
+    fn config(&self) -> Result<Config, Failure> {
+        let mut config = self.rules.config().with_listen(self.listen);
+        if let Some(url) = &self.public_url {
+            config = config.with_public_url(url);
+        }
+        for name in &self.allow_host {
+            config = config.with_allowed_host(name);
+        }
+        for client in &self.oauth_client {
+            config = config.with_client(client.clone());
+        }
+        if let Some(file) = &self.registration_key {
+            config = config.with_registration_key(registration_key::of(file)?);
+        }
+        if let Some(file) = &self.accounts {
+            config = config.with_accounts(accounts_file::of(file)?);
+        }
+        let config =
+            if self.accept_unknown_clients { config.with_unknown_clients_accepted() } else { config };
+        self.faults.apply(self.tls.apply(config)?, self.tls.makes_ca())
+    }
+
+    /// Starts the log. The standard error of a command is the command's own, unless `--debug` asks for the log.
+    fn start_log(&self, settings: &Settings) -> Result<Option<LogEnd>, Failure> {
+        let is_debug = settings.globals().debug;
+        let level = if is_debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
+        if let Some(path) = &self.log_file {
+            let file = File::create(path).map_err(|error| {
+                Failure::other(format_args!("cannot write the log file {}: {error}", path.display()))
+            })?;
+            return Ok(Some(logging::start_queued(file, level, false)));
+        }
+        if !self.command.is_empty() && !is_debug {
+            return Ok(None);
+        }
+        let colored = settings.colored(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+        Ok(Some(logging::start_queued(std::io::stderr(), level, colored)))
+    }
+}
+
+/// Serves until SIGINT or SIGTERM, or until the command ends. Returns the exit code.
 ///
 /// # Errors
-/// The port is in use, a file cannot be used, or the system does not allow a thread or a signal handler.
-pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> {
+/// The port is in use, a file cannot be used, the command cannot be started, or the system does not allow a thread or a
+/// signal handler.
+pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     if args.faults.want_help() {
-        return print_data(&faults::list());
+        return print_data(&faults::list()).map(|()| Exit::Success.into());
     }
-    let level = if settings.globals().debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
-    let colored = settings.colored(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-    let _log = logging::start_queued(level, colored);
-    let mut config = args.rules.config().with_listen(args.listen);
-    if let Some(url) = &args.public_url {
-        config = config.with_public_url(url);
-    }
-    for name in &args.allow_host {
-        config = config.with_allowed_host(name);
-    }
-    for client in &args.oauth_client {
-        config = config.with_client(client.clone());
-    }
-    if let Some(file) = &args.registration_key {
-        config = config.with_registration_key(registration_key::of(file)?);
-    }
-    if let Some(file) = &args.accounts {
-        config = config.with_accounts(accounts_file::of(file)?);
-    }
-    let config = if args.accept_unknown_clients { config.with_unknown_clients_accepted() } else { config };
-    let config = args.faults.apply(args.tls.apply(config)?, args.tls.makes_ca())?;
+    let _log = args.start_log(settings)?;
+    let config = args.config()?;
     args.ready_file.as_deref().map_or(Ok(()), ReadyFile::clear)?;
     // One thread serves all connections: a response takes microseconds, and decisions are made one at a time anyway.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -139,33 +194,69 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<(), Failure> 
         let mut signals = Signals::listen()?;
         let server = Server::bind(config).await.map_err(|error| Failure::other(chain(&error)))?;
         let handle = server.handle();
-        let ca_file = handle.ca_certificate().map(|pem| CaFile::write(pem, args.tls.ca_file())).transpose()?;
+        let ca_file =
+            handle.ca_certificate().map(|pem| CaFile::write(pem, args.tls.ca_file())).transpose()?;
         // Clients can connect from here on: the system queues connections until `serve` accepts them.
         let ready_file = args.ready_file.as_deref().map(|path| ReadyFile::write(path, &server.endpoint()));
         let _ready_file = ready_file.transpose()?;
-        print_data(&format!("listening on {}\n", server.endpoint()))?;
-        if args.listen.ip().is_unspecified() && args.public_url.is_none() {
+        let endpoint = server.endpoint();
+        if args.command.is_empty() {
+            print_data(&format!("listening on {endpoint}\n"))?;
+            args.advise(&server, ca_file.as_ref());
+            until_stopped(server, &mut signals).await;
+            return Ok(Exit::Success.into());
+        }
+        let host = Host { endpoint: &endpoint, ca_file: ca_file.as_ref().map(CaFile::path) };
+        let guest = Guest::new(&args.command, host, args.keep_home, settings.environment())?;
+        args.advise(&server, ca_file.as_ref());
+        beside(server, guest.run(&mut signals)).await.map(child::exit_code)
+    })
+}
+
+impl ServeArgs {
+    /// Logs what clients and people need to know.
+    fn advise(&self, server: &Server, ca_file: Option<&CaFile>) {
+        if self.listen.ip().is_unspecified() && self.public_url.is_none() {
             tracing::warn!(
                 "the verification URL of each code is a loopback address, which other machines cannot open; \
                  pass --public-url http://HOST:PORT or https://HOST:PORT"
             );
         }
-        if let Some(file) = &ca_file {
-            tracing::info!("to trust this server, run its clients with AWS_CA_BUNDLE={}", file.path().display());
+        if let Some(file) = ca_file {
+            tracing::info!(
+                "to trust this server, run its clients with AWS_CA_BUNDLE={}",
+                file.path().display()
+            );
         }
-        tracing::info!(page = %format_args!("{}/device", server.public_url()), approve = %args.rules.approve, "serving");
-        let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
-        let serving = server.serve(async { drop(stopping.await) });
-        // The second signal ends connections in progress.
-        let twice = async {
-            signals.next().await;
-            drop(stop);
-            signals.next().await;
-        };
-        tokio::select! {
-            () = serving => tracing::info!("stopped"),
-            () = twice => tracing::info!("stopped at the second signal; connections in progress are closed"),
-        }
-        Ok(())
-    })
+        tracing::info!(page = %format_args!("{}/device", server.public_url()), approve = %self.rules.approve, "serving");
+    }
+}
+
+/// Serves until the first signal. The second one ends connections in progress.
+async fn until_stopped(server: Server, signals: &mut Signals) {
+    let (stop, stopping) = oneshot::channel::<()>();
+    let serving = server.serve(async { drop(stopping.await) });
+    let twice = async {
+        signals.next().await;
+        drop(stop);
+        signals.next().await;
+    };
+    tokio::select! {
+        () = serving => tracing::info!("stopped"),
+        () = twice => tracing::info!("stopped at the second signal; connections in progress are closed"),
+    }
+}
+
+/// Serves until this work is done, and returns its result.
+pub(crate) async fn beside<T>(server: Server, work: impl Future<Output = T>) -> T {
+    let (stop, stopping) = oneshot::channel::<()>();
+    let work = async {
+        let done = work.await;
+        drop(stop);
+        done
+    };
+    let serving = server.serve(async { drop(stopping.await) });
+    let (done, ()) = tokio::join!(work, serving);
+    tracing::info!("stopped");
+    done
 }

@@ -1,9 +1,19 @@
-//! The signals that end `serve`.
+//! The signals that end `serve`, and those that it passes on to its command.
 
 use crate::exit::Failure;
 
-/// The signals that stop the server.
-pub(super) struct Signals {
+/// A signal that asks for the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Ctrl-C, or a SIGINT.
+    Interrupt,
+    /// A SIGTERM.
+    #[cfg(unix)]
+    Terminate,
+}
+
+/// The handlers of these signals.
+pub(crate) struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -12,7 +22,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Installs the handlers, before the server prints its URL.
-    pub(super) fn listen() -> Result<Self, Failure> {
+    pub(crate) fn listen() -> Result<Self, Failure> {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
@@ -30,13 +40,47 @@ impl Signals {
     }
 
     /// Waits for the next signal.
-    pub(super) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> Signal {
         #[cfg(unix)]
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.interrupt.recv() => Signal::Interrupt,
         }
         #[cfg(not(unix))]
-        drop(tokio::signal::ctrl_c().await);
+        {
+            drop(tokio::signal::ctrl_c().await);
+            Signal::Interrupt
+        }
     }
+}
+
+impl Signal {
+    /// Passes the signal on to a child process. A terminal has sent its Ctrl-C to the child, too, and a second one
+    /// would be another order.
+    #[cfg(unix)]
+    pub(crate) fn pass_on(self, child: u32) {
+        use rustix::process::{Pid, Signal as Number, kill_process};
+        let number = match self {
+            Self::Interrupt if is_in_foreground() => return,
+            Self::Interrupt => Number::INT,
+            Self::Terminate => Number::TERM,
+        };
+        if let Some(child) = i32::try_from(child).ok().and_then(Pid::from_raw) {
+            // Fails only if the child has ended.
+            let _ = kill_process(child, number);
+        }
+    }
+
+    /// Does nothing: the console has sent Ctrl-C to the child, too.
+    #[cfg(not(unix))]
+    pub(crate) fn pass_on(self, _: u32) {}
+}
+
+/// Returns whether this process is in the foreground of a terminal, whatever its standard streams are.
+#[cfg(unix)]
+fn is_in_foreground() -> bool {
+    let terminal = std::fs::File::open("/dev/tty");
+    terminal.is_ok_and(|terminal| {
+        rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp())
+    })
 }

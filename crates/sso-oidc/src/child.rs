@@ -1,0 +1,65 @@
+//! Commands of the user that the program starts, and their exit codes.
+
+use std::ffi::OsStr;
+use std::io;
+use std::process::{ExitCode, ExitStatus};
+
+use crate::exit::{Exit, Failure};
+
+/// Returns the failure for a command that does not start, with the exit code of shells. A path through a file leads to
+/// no command either.
+pub(crate) fn not_started(program: &OsStr, error: &io::Error) -> Failure {
+    let exit = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Exit::NotFound,
+        _ => Exit::CannotRun,
+    };
+    Failure::new(exit, format_args!("cannot start {}: {error}", program.to_string_lossy()))
+}
+
+/// Returns the exit code that passes on how a command ended: its own, or 128 and the number of the signal that ended
+/// it, as in shells.
+pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
+    ExitCode::from(number(status))
+}
+
+/// Returns that exit code as a number.
+pub(crate) fn number(status: ExitStatus) -> u8 {
+    match status.code() {
+        // A code of Windows that does not fit is still a failure.
+        Some(code) => u8::try_from(code).unwrap_or(1),
+        None => 128_u8.saturating_add(signal(status)),
+    }
+}
+
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.signal().and_then(|signal| u8::try_from(signal).ok()).unwrap_or_default()
+}
+
+#[cfg(not(unix))]
+const fn signal(_: ExitStatus) -> u8 {
+    0
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn an_exit_code_is_passed_on_and_a_signal_is_128_and_its_number() {
+        for (raw, code) in [(0, 0), (3 << 8, 3), (255 << 8, 255), (15, 143), (2, 130), (9, 137)] {
+            assert_eq!(number(ExitStatus::from_raw(raw)), code, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_does_not_start_has_the_exit_code_of_shells() {
+        let exit = |kind: io::ErrorKind| not_started(OsStr::new("x"), &kind.into()).exit();
+        assert_eq!(exit(io::ErrorKind::NotFound), Exit::NotFound);
+        assert_eq!(exit(io::ErrorKind::NotADirectory), Exit::NotFound);
+        assert_eq!(exit(io::ErrorKind::PermissionDenied), Exit::CannotRun);
+    }
+}
