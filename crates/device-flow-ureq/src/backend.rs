@@ -55,6 +55,10 @@ impl AgentCarrier {
         Self { agent, rules: Some(rules), usual_timeout, proxy: None }
     }
 
+    pub(crate) const fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
     /// Sends one request, and returns the response with any status.
     pub(crate) fn run(
         &self,

@@ -102,6 +102,28 @@ impl HttpClient {
         &self.service
     }
 
+    /// Returns the agent that sends the requests, with this client's certificates, proxy and timeouts. It serves a
+    /// program that asks the service for something else, such as a page. `None` if a closure answers
+    /// ([`HttpClientBuilder::answered_by`](crate::HttpClientBuilder::answered_by)).
+    ///
+    /// ```
+    /// use device_flow_ureq::{Endpoint, HttpClient};
+    ///
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let agent = client.agent().ok_or("no closure answers")?;
+    /// let page = agent.get(format!("{}/device", server.endpoint())).call()?;
+    /// assert_eq!(page.status(), 200);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn agent(&self) -> Option<&ureq::Agent> {
+        match &self.backend {
+            Backend::Agent(carrier) => Some(carrier.agent()),
+            Backend::Closure(_) => None,
+        }
+    }
+
     /// Returns a complete sign-in to this client's service, ready to run; see [`Login`]. For many sign-ins,
     /// pass clones of one `Arc<Policy>`.
     pub fn login(&self, policy: impl Into<Arc<Policy>>) -> Login {

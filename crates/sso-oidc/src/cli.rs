@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::approve::DecisionArgs;
 use crate::cache::CacheArgs;
 use crate::completions::CompletionsArgs;
 use crate::configure::ConfigureArgs;
@@ -36,7 +37,7 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 252 wrong arguments, 253 wrong or missing configuration, 254 error from the service, 255 \
-any other error, 130 Ctrl-C. `status` has 3, 4 and 5, too. `exec` and `serve -- COMMAND` have those of their command, and 126 and 127.";
+any other error, 130 Ctrl-C. `status` has 3, 4 and 5, too, and `approve` 4, 6 and 7. `exec` and `serve -- COMMAND` have those of their command, and 126 and 127.";
 
 /// The commands. Each is a module with a `clap::Args` type and a `run` function; see `main.rs`.
 #[derive(Subcommand)]
@@ -73,6 +74,10 @@ pub(crate) enum Command {
     ///
     /// Set AWS_ENDPOINT_URL_SSO_OIDC to its URL to use it from an AWS tool.
     Serve(ServeArgs),
+    /// Approve a device at a running test server, as a person does in a browser
+    Approve(DecisionArgs),
+    /// Deny a device at a running test server, as a person does in a browser
+    Deny(DecisionArgs),
     /// Register a client with the service, and print its id and secret
     RegisterClient(RegisterClientArgs),
     /// Request a device code, and a user code to approve in a browser

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use oidc_proto::printable;
 
-/// The exit codes, with the AWS CLI's meanings. Those of `status` and `exec` are none of the AWS CLI's: 1, 2, 130, 252
+/// The exit codes, with the AWS CLI's meanings. Those of `status`, `approve` and `exec` are none of the AWS CLI's: 1, 2, 130, 252
 /// to 255.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -17,10 +17,14 @@ pub(crate) enum Exit {
     Success = 0,
     /// `status`: the token is valid for no more than 15 minutes.
     Expiring = 3,
-    /// `status`: the token has expired.
+    /// `status`: the token has expired. `approve`, `deny`: the code has.
     Expired = 4,
     /// `status`: there is no token.
     SignedOut = 5,
+    /// `approve`, `deny`: no device waits with this code.
+    UnknownCode = 6,
+    /// `approve`, `deny`: the code was decided before.
+    Decided = 7,
     /// `exec`: the command cannot be run (POSIX.1-2024, Shell Command Language §2.8.2).
     CannotRun = 126,
     /// `exec`: the command is not found (same section).

@@ -20,6 +20,9 @@ const OF_REQUESTS: [&str; 11] = [
     "allow_insecure_http",
 ];
 
+/// The global flags without a meaning for a decision at the test server.
+const OF_REGIONS: [&str; 4] = ["region", "output", "query", "no_input"];
+
 /// The global flags of results.
 const OF_RESULTS: [&str; 2] = ["output", "query"];
 
@@ -36,7 +39,7 @@ const RARE: [&str; 8] = [
 ];
 
 /// The examples of each command.
-const EXAMPLES: [(&str, &[&str]); 23] = [
+const EXAMPLES: [(&str, &[&str]); 25] = [
     (
         "login",
         &[
@@ -103,6 +106,8 @@ const EXAMPLES: [(&str, &[&str]); 23] = [
             "sso-oidc serve --fault unavailable@poll:1",
         ],
     ),
+    ("approve", &["sso-oidc approve BCDF-GHJK --endpoint-url http://127.0.0.1:8765"]),
+    ("deny", &["sso-oidc deny BCDF-GHJK --endpoint-url http://127.0.0.1:8765"]),
     (
         "register-client",
         &["sso-oidc register-client --client-name my-tool --client-type public --region eu-west-1"],
@@ -131,6 +136,7 @@ const EXAMPLES: [(&str, &[&str]); 23] = [
 fn meaningless(command: &str) -> &'static [&'static str] {
     match command {
         "serve" | "demo" | "completions" | "man" => &OF_REQUESTS,
+        "approve" | "deny" => &OF_REGIONS,
         "refresh" | "logout" | "configure" | "credentials" | "credential-process" | "exec" => &OF_RESULTS,
         _ => &[],
     }

@@ -34,6 +34,7 @@
 )]
 
 mod accounts_file;
+mod approve;
 mod aws_files;
 mod cache;
 mod child;
@@ -76,6 +77,7 @@ use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use tracing::level_filters::LevelFilter;
 
+use approve::Decision;
 use cli::{Cli, Command};
 use environment::Environment;
 use exit::{Exit, Failure, print_data};
@@ -181,6 +183,14 @@ fn run(command: &Command, settings: &Settings) -> Result<ExitCode, Failure> {
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
         Command::Serve(args) => return serve::run(args, settings),
+        Command::Approve(args) => {
+            interrupt::exit_on_ctrl_c();
+            approve::run(args, Decision::Approve, settings)
+        }
+        Command::Deny(args) => {
+            interrupt::exit_on_ctrl_c();
+            approve::run(args, Decision::Deny, settings)
+        }
         Command::Demo(args) => demo::run(args, settings),
         Command::RegisterClient(args) => {
             interrupt::exit_on_ctrl_c();

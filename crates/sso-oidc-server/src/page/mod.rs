@@ -109,10 +109,21 @@ fn refused(error: &PersonError, typed: &str) -> Response<Body> {
         _ => StatusCode::NOT_FOUND,
     };
     let mut response = page(status, text::enter(Some(error), typed));
+    response.headers_mut().insert("x-device-code", HeaderValue::from_static(problem(error)));
     if let PersonError::TooManyGuesses(limit) = error {
         response.headers_mut().insert(RETRY_AFTER, reply::retry_after(limit.wait));
     }
     response
+}
+
+/// Returns the reason against a decision, for scripts.
+const fn problem(error: &PersonError) -> &'static str {
+    match error {
+        PersonError::Expired => "expired",
+        PersonError::Decided => "decided",
+        PersonError::TooManyGuesses(_) => "too-many-guesses",
+        _ => "unknown",
+    }
 }
 
 /// Handles GET `/start`: returns a portal's start page. Tools read the region from its `<meta
@@ -149,7 +160,9 @@ pub(crate) fn style(_: &Context<'_>) -> Response<Body> {
 
 /// Returns a page, with headers against other sites.
 fn page(status: StatusCode, html: String) -> Response<Body> {
-    const HEADERS: [(&str, &str); 8] = [
+    const HEADERS: [(&str, &str); 9] = [
+        // A script finds out with it that the page is ours.
+        ("server", "sso-oidc-server"),
         ("content-type", "text/html; charset=utf-8"),
         ("content-security-policy", POLICY),
         ("cache-control", "no-store"),
