@@ -43,6 +43,17 @@ pub(crate) async fn answer(context: &Context<'_>, dialect: Dialect, operation: O
     }
 }
 
+/// Returns the reply of this dialect to a request that is refused before anything is done.
+#[cfg(feature = "faults")]
+pub(crate) fn refuse(context: &Context<'_>, dialect: Dialect, operation: Operation, fault: Fault) -> Reply {
+    if dialect != Dialect::OAuth {
+        return Reply::fault(dialect, fault);
+    }
+    // RFC 8628 §3.5: only a poll may get `slow_down`.
+    let fault = if operation == Operation::CreateToken { fault } else { busy(fault) };
+    Reply::fault(dialect, in_the_clients_way(fault.into(), &context.head.headers).fault)
+}
+
 /// An error response (RFC 6749 §5.2), with the delay after which the client may retry.
 struct ErrorResponse {
     fault: Fault,

@@ -112,6 +112,8 @@ mod exchange;
 #[cfg(feature = "faults")]
 mod fault;
 mod forms;
+#[cfg(feature = "faults")]
+mod grant_id;
 mod handle;
 mod handler;
 mod hosts;

@@ -83,6 +83,10 @@ REQUESTS is N, N-M or N-, counted from 1 for each operation; the default is ever
 BYTES applies to {}: the fault acts after this many bytes of the request or of the
 response, headers included.
 
+slow-down, expired, access-denied, invalid-client, invalid-grant and server-error are answers of the protocol. They act
+only at operations that have them, and before anything is done. A code or token that is expired, denied or rejected stays
+so.
+
 refuse@authorize, @poll and @revoke close the port after the response to the operation before, @page after the
 registration, and the portal's after the token. Refused requests cannot be counted, so refuse takes no REQUESTS.
 

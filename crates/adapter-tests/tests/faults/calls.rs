@@ -100,6 +100,7 @@ fn call(
 pub(crate) fn told<T>(result: Result<T, CallError>) -> CallResult {
     match result {
         Ok(_) => CallResult::Done,
+        Err(CallError::Fault(_)) => CallResult::Fault,
         Err(CallError::Indeterminate(_)) => CallResult::Indeterminate,
         Err(CallError::Transport(error)) if error.is_final() => CallResult::FollowedRedirect,
         Err(CallError::Transport(error)) => match error.failure() {

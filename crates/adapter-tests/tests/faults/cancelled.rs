@@ -159,18 +159,30 @@ fn cases(row: &Row, setting: Setting) -> Vec<Case> {
     if setting.client.follows_redirects && row.wrong.redirects() {
         return Vec::new();
     }
-    let mut cases = vec![case(Kind::Device, Operation::CreateToken)];
-    // So does an error response before the code.
-    if endings.once[0] != Ending::Refused {
+    let mut cases = Vec::new();
+    // So does an error response that the client believes, before the code and to a poll.
+    let [register, authorize, poll, _] = endings.once;
+    if !is_final(poll) {
+        cases.push(case(Kind::Device, Operation::CreateToken));
+    }
+    if !is_final(register) {
         cases.push(case(Kind::Device, Operation::RegisterClient));
-        cases.push(case(Kind::Device, Operation::StartDeviceAuthorization));
         cases.push(case(Kind::Code, Operation::RegisterClient));
     }
+    if !is_final(authorize) {
+        cases.push(case(Kind::Device, Operation::StartDeviceAuthorization));
+    }
     // An exchange that succeeds or is refused is the end.
-    if !matches!(endings.exchange[1], Ending::Unharmed | Ending::SignedIn | Ending::Refused) {
+    let [_, exchange] = endings.exchange;
+    if !is_final(exchange) && !matches!(exchange, Ending::Unharmed | Ending::SignedIn) {
         cases.push(case(Kind::Code, Operation::CreateToken));
     }
     cases
+}
+
+/// Returns whether a sign-in ends by itself, after an error that the client believes.
+const fn is_final(ending: Ending) -> bool {
+    matches!(ending, Ending::Refused | Ending::Denied | Ending::Expired | Ending::Rejected)
 }
 
 for_both_adapters! {

@@ -290,6 +290,9 @@ fn ending(result: &Result<(), End>, entries: &Entries) -> Option<Ending> {
     match *end.outcome {
         Outcome::GrantLost(_) => Some(Ending::GrantLost),
         Outcome::Refused { .. } => Some(Ending::Refused),
+        Outcome::Denied(_) => Some(Ending::Denied),
+        Outcome::Expired(_) => Some(Ending::Expired),
+        Outcome::Rejected { .. } => Some(Ending::Rejected),
         Outcome::Unreachable { .. } => Some(Ending::Unreachable),
         Outcome::Cancelled if end.given_up => Some(Ending::GivenUp),
         _ => None,

@@ -13,11 +13,16 @@ const INTRODUCTION: &str = "\
 
 A correct client does four things:
 
-1. **Nothing was done: try again.** The service or a gateway refused the request. Wait at least the interval, or `Retry-After`.
+1. **Nothing was done: try again.** The service or a gateway refused the request. Wait at least the interval, or `Retry-After`. After
+   `slow_down` wait five seconds longer from then on (RFC 8628 §3.5).
 2. **It may have been done: try again, and remember.** No response arrived. If the service then calls the code spent, the token was lost
    with that response, and the person starts again.
-3. **The refusal is final: stop**, if there is no device code yet. A retry gets the same redirect, 403 or 404.
+3. **The refusal is final: stop**, if there is no device code yet. A retry gets the same redirect, 403 or 404. An error of the standard
+   is final at a poll, too: `expired_token`, `access_denied`, `invalid_client`, `invalid_grant`. `slow_down` and `server_error` are not.
 4. **The response is unusual but complete: take it.** The service sends each token only once.
+
+A fault that is an answer of the protocol acts only at the operations that have it. Elsewhere the row says *signed in*. An expired,
+denied or rejected code stays so. All of them come before anything is done.
 
 The tables say what this project's clients do. The faults are those of `sso-oidc serve --fault`, and of `TestServer` in
 `sso-oidc-server`, so you can hold your own client against them.
@@ -29,6 +34,9 @@ The tables say what this project's clients do. The faults are those of `sso-oidc
 | either | signed in; client and server race, so the request may have to be sent again |
 | grant lost | `GrantLost`: the service granted the token, and the response did not arrive |
 | refused | `Refused`: a plain refusal without a code of the standard |
+| denied | `Denied`: the service says that the person denied |
+| expired | `Expired`: the service says that the code has expired, or its life is over |
+| rejected | `Rejected`: an error of the standard that ends a sign-in |
 | unreachable | `Unreachable`: no usable response until the device code's life, or else the retry window, was over |
 | given up | `Cancelled`, with the reason: the HTTP client turned out not to be safe |
 
@@ -86,6 +94,7 @@ over. The redirects lead to plain HTTP on another host. Those on the same origin
 | word | meaning |
 |---|---|
 | done | as if nothing had been wrong, or found at the next try |
+| fault | `Fault`: the service refuses, with an error of its own |
 | indeterminate | `Indeterminate`: no verdict of the service; a token must be taken for alive (RFC 7009 §2.2.1) |
 | not sent | `Transport` with `Failure::NotSent` |
 | lost | `Transport`: no answer came, or not all of it |
@@ -163,6 +172,9 @@ const fn word(ending: Ending) -> &'static str {
         Ending::SignedIn => "either",
         Ending::GrantLost => "grant lost",
         Ending::Refused => "refused",
+        Ending::Denied => "denied",
+        Ending::Expired => "expired",
+        Ending::Rejected => "rejected",
         Ending::Unreachable => "unreachable",
         Ending::GivenUp => "given up",
     }
@@ -171,6 +183,7 @@ const fn word(ending: Ending) -> &'static str {
 const fn said(told: CallResult) -> &'static str {
     match told {
         CallResult::Done => "done",
+        CallResult::Fault => "fault",
         CallResult::Indeterminate => "indeterminate",
         CallResult::NotSent => "not sent",
         CallResult::Lost => "lost",

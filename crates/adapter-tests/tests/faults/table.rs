@@ -17,6 +17,12 @@ pub(crate) enum Ending {
     GrantLost,
     /// Without a token, after an error that the client believes.
     Refused,
+    /// Without a token, because the service says that the person denied.
+    Denied,
+    /// Without a token, because the service says that the code has expired, or because its life is over.
+    Expired,
+    /// Without a token, after an error of the service that ends a sign-in.
+    Rejected,
     /// Without a verdict, at the end of the retry window or of the code's lifetime.
     Unreachable,
     /// Stopped by the driver, because the HTTP client followed a redirect.
@@ -57,6 +63,8 @@ pub(crate) struct Both {
 pub(crate) enum CallResult {
     /// The call succeeded.
     Done,
+    /// The service refuses the call.
+    Fault,
     /// The response is indeterminate, so the token may still be valid.
     Indeterminate,
     /// The request was not sent.
@@ -159,7 +167,9 @@ impl Row {
     }
 }
 
-use Ending::{GivenUp, GrantLost, Refused, Retried, SignedIn, Unharmed, Unreachable};
+use Ending::{
+    Denied, Expired, GivenUp, GrantLost, Refused, Rejected, Retried, SignedIn, Unharmed, Unreachable,
+};
 
 /// Returns the same endings for both dialects.
 const fn alike(once: [Ending; 4], always: [Ending; 3], exchange: [Ending; 2]) -> Both {
@@ -190,6 +200,20 @@ const HALF_HEARD: Both = Both {
     },
     oauth: UNHEARD.oauth,
 };
+/// A poll is too early, and the next one comes later.
+const SLOWED: Both =
+    alike([Retried, Retried, Retried, Retried], [Unreachable, Unreachable, Expired], [Retried, Unreachable]);
+/// The code has expired, says the service. No other operation has this answer.
+const EXPIRED: Both =
+    alike([Unharmed, Unharmed, Expired, Expired], [Unharmed, Unharmed, Expired], [Expired; 2]);
+/// The person denied, says the service.
+const DENIED: Both = alike([Unharmed, Unharmed, Denied, Denied], [Unharmed, Unharmed, Denied], [Denied; 2]);
+/// The service does not know the client. A sign-in that has just registered does not do so again.
+const UNKNOWN_CLIENT: Both =
+    alike([Unharmed, Rejected, Rejected, Rejected], [Unharmed, Rejected, Rejected], [Rejected; 2]);
+/// The service rejects the code.
+const UNKNOWN_GRANT: Both =
+    alike([Unharmed, Unharmed, Rejected, Rejected], [Unharmed, Unharmed, Rejected], [Rejected; 2]);
 /// The next request may use a closed connection.
 const RACE: Both = alike([SignedIn; 4], [SignedIn; 3], [SignedIn; 2]);
 /// The client follows the redirect. The driver detects that afterwards and sends nothing more.
@@ -232,6 +256,9 @@ pub(crate) const CALLS_LED_ASTRAY: Calls = Calls {
     portal: CallResult::FollowedRedirect,
     discovery: [CallResult::FollowedRedirect; 2],
 };
+/// The service refuses a revocation and the calls of the portal, and metadata have no such error.
+const FAULT: Option<Calls> =
+    Some(Calls { ending: CallResult::Fault, portal: CallResult::Fault, discovery: [CallResult::Done; 2] });
 /// Not tested: the request is too short for this fault, or these calls are not made over TLS.
 const UNTRIED: Option<Calls> = None;
 
@@ -297,6 +324,13 @@ rows! {
     too_many_requests_date server(InjectedFault::TooManyRequestsDate), UNSEEN, STATUS;
     unavailable server(InjectedFault::Unavailable), UNSEEN, STATUS;
     unavailable_date server(InjectedFault::UnavailableDate), UNSEEN, STATUS;
+    gateway_503 server(InjectedFault::Gateway503), UNSEEN, STATUS;
+    slow_down server(InjectedFault::SlowDown), SLOWED, DONE;
+    expired server(InjectedFault::Expired), EXPIRED, DONE;
+    access_denied server(InjectedFault::AccessDenied), DENIED, DONE;
+    invalid_client server(InjectedFault::InvalidClient), UNKNOWN_CLIENT, UNTRIED;
+    invalid_grant server(InjectedFault::InvalidGrant), UNKNOWN_GRANT, DONE;
+    server_error server(InjectedFault::ServerError), UNSEEN, FAULT;
     not_found server(InjectedFault::NotFound), MISSING, NO_METADATA;
     forbidden server(InjectedFault::Forbidden), REFUSED, NO_METADATA;
     redirect_301 server(InjectedFault::Redirect301), REFUSED, REDIRECT;

@@ -17,6 +17,7 @@ const LONGEST: u64 = 365 * 24 * 60 * 60;
 const PORTAL: &str = "<!DOCTYPE html><title>Welcome</title><p>Accept the terms to use this network.\n";
 const GATEWAY: &str = "<html><head><title>502 Bad Gateway</title></head></html>\n";
 
+const UNAVAILABLE: &str = "<html><head><title>503 Service Temporarily Unavailable</title></head></html>\n";
 const NOT_FOUND: &str = "<html><head><title>404 Not Found</title></head></html>\n";
 const FORBIDDEN: &str = "<html><head><title>Access is forbidden</title></head></html>\n";
 
@@ -36,6 +37,7 @@ pub(crate) fn canned_response(fault: InjectedFault, faults: &Faults, path: &str)
         InjectedFault::Unavailable => later(503),
         InjectedFault::TooManyRequestsDate => until_a_date(page(429, ""), wait),
         InjectedFault::UnavailableDate => until_a_date(page(503, ""), wait),
+        InjectedFault::Gateway503 => page(503, UNAVAILABLE),
         InjectedFault::NotFound => page(404, NOT_FOUND),
         InjectedFault::Forbidden => page(403, FORBIDDEN),
         InjectedFault::Redirect301 => moved(301, faults, path),

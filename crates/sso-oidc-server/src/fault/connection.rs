@@ -24,7 +24,7 @@ use super::rule::Target;
 #[cfg(feature = "tls")]
 use super::transport::Socket;
 use super::transport::Transport;
-use super::{FaultRule, InjectedFault, inject};
+use super::{FaultRule, InjectedFault, inject, verdict};
 use crate::activity::Activity;
 use crate::exchange::Exchange;
 use crate::handler::{handle, respond};
@@ -82,6 +82,9 @@ pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer, acti
 
 /// Runs the handler and applies this fault, which may replace the response.
 async fn handle_with(fault: InjectedFault, context: &Context<'_>, route: &Route) -> Reply {
+    if let Some(reply) = verdict::reply(Some(fault), context, route) {
+        return reply;
+    }
     let (takes_faults, commits) = match route.handler {
         Handler::Operation(..) | Handler::Portal(_) | Handler::Authorization(_) => (true, fault.commits()),
         Handler::Metadata(_) => (true, false),
@@ -91,10 +94,18 @@ async fn handle_with(fault: InjectedFault, context: &Context<'_>, route: &Route)
     match canned {
         Some(response) => {
             if commits {
-                drop(handle(context, route).await);
+                drop(own(context, route).await);
             }
             response.into()
         }
+        None => own(context, route).await,
+    }
+}
+
+/// Returns the reply without a fault. A code or token that an earlier fault ended stays so.
+async fn own(context: &Context<'_>, route: &Route) -> Reply {
+    match verdict::reply(None, context, route) {
+        Some(reply) => reply,
         None => handle(context, route).await,
     }
 }
@@ -115,7 +126,7 @@ async fn answer(
     let (mut response, mut exchange) =
         respond(state, peer, head, reading, async |context: &Context<'_>, route: &Route| match fault {
             Some(fault) => handle_with(fault, context, route).await,
-            None => handle(context, route).await,
+            None => own(context, route).await,
         })
         .await;
     if !body.is_end_stream() {

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::rule::Target;
+use super::verdict::Ended;
 use super::{FaultRule, InjectedFault};
 
 /// The fault state that all connections share.
@@ -27,6 +28,8 @@ pub(crate) struct Faults {
     pub(crate) redirect_target: OnceLock<String>,
     /// The number of connections to the redirect target.
     pub(crate) redirects_followed: AtomicU64,
+    /// The codes and tokens that a fault has ended.
+    ended: Mutex<Ended>,
     /// The connections on which a request waits for the rest of its response.
     waiting: Mutex<Vec<Weak<TcpStream>>>,
 }
@@ -50,6 +53,7 @@ impl Faults {
             closed: watch::Sender::new(closed),
             redirect_target: OnceLock::new(),
             redirects_followed: AtomicU64::new(0),
+            ended: Mutex::default(),
             waiting: Mutex::new(Vec::new()),
         }
     }
@@ -134,6 +138,7 @@ impl Faults {
     /// Disables all faults, and opens the port.
     pub(crate) fn stop_faults(&self) {
         self.stopped.store(true, Ordering::Relaxed);
+        *self.ended() = Ended::default();
         self.close.send_replace(false);
         // Wakes tasks that wait for the port to close. The listener may never have seen that request.
         self.closed.send_modify(|_| {});
@@ -168,6 +173,11 @@ impl Faults {
         let mut waiting = self.waiting();
         waiting.retain(|stream| stream.upgrade().is_some_and(|stream| !has_hung_up(&stream)));
         waiting.len()
+    }
+
+    /// Locks the codes and tokens that a fault has ended.
+    pub(crate) fn ended(&self) -> MutexGuard<'_, Ended> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Vec<Weak<TcpStream>>> {

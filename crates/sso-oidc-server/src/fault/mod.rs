@@ -15,6 +15,7 @@ mod prefixed;
 mod redirect_target;
 mod rule;
 mod transport;
+pub(crate) mod verdict;
 
 use core::fmt;
 use core::str::FromStr;
@@ -89,6 +90,13 @@ faults! {
     TooManyRequestsDate "too-many-requests-date" "429 with Retry-After as a date; the request is not processed"
     Unavailable "unavailable" "503 with Retry-After in seconds; the request is not processed"
     UnavailableDate "unavailable-date" "503 with Retry-After as a date; the request is not processed"
+    Gateway503 "gateway-503" "a gateway's HTML page with status 503; the request is not processed"
+    SlowDown "slow-down" "the service responds with slow_down; the request is not processed"
+    Expired "expired" "the service calls the device code expired, from then on; the request is not processed"
+    AccessDenied "access-denied" "the service says that the person denied, from then on; the request is not processed"
+    InvalidClient "invalid-client" "the service does not know the client this time; the request is not processed"
+    InvalidGrant "invalid-grant" "the service rejects the code or token, from then on; the request is not processed"
+    ServerError "server-error" "the service responds with 500 and an error in JSON; the request is not processed"
     NotFound "not-found" "404 with an HTML page, as at a wrong URL; the request is not processed"
     Forbidden "forbidden" "403 with an HTML page, as from an access proxy; the request is not processed"
     Redirect301 "redirect-301" "301 to another host; the request is not processed"
@@ -132,6 +140,13 @@ impl InjectedFault {
                 | Self::TooManyRequestsDate
                 | Self::Unavailable
                 | Self::UnavailableDate
+                | Self::Gateway503
+                | Self::SlowDown
+                | Self::Expired
+                | Self::AccessDenied
+                | Self::InvalidClient
+                | Self::InvalidGrant
+                | Self::ServerError
                 | Self::NotFound
                 | Self::Forbidden
         ) && !self.redirects()

@@ -8,7 +8,8 @@ use oidc_proto::Operation;
 use super::InjectedFault;
 
 /// A fault, and the requests that it applies to. The default is every request of a sign-in's three
-/// operations.
+/// operations. A fault that is an answer of the protocol, such as [`InjectedFault::Expired`], applies only to operations
+/// that have the answer.
 ///
 /// The notation is `NAME[=BYTES][@OPERATION][:REQUESTS]`. The operation is `register`, `authorize` or `poll`
 /// in either dialect. OAuth also has `revoke` and `discover`, the portal `accounts`, `roles`, `credentials`
@@ -126,6 +127,7 @@ impl FaultRule {
     /// Returns whether it applies to this kind of request.
     pub(crate) fn concerns(&self, asked: Target) -> bool {
         match (self.target, asked) {
+            _ if !self.fault.occurs_at_target(asked) => false,
             (Some(only), _) => only == asked,
             (None, Target::Operation(operation)) => Operation::SIGN_IN.contains(&operation),
             (None, Target::Discovery | Target::AuthorizationPage) => false,
@@ -220,6 +222,9 @@ pub enum FaultRuleError {
     /// Only the operations of a sign-in can have a certificate fault.
     #[error("a certificate fault applies only to register, authorize or poll")]
     NoCertificate,
+    /// The operation has no such answer.
+    #[error("this fault is an answer of the protocol that this operation does not have")]
+    Elsewhere,
     /// A refused connection cannot be counted.
     #[error("`refuse` does not accept `:`, because refused connections cannot be counted")]
     Uncountable,
@@ -246,6 +251,9 @@ impl FromStr for FaultRule {
             // The server would accept such a rule and never apply it.
             if fault.needs_tls() && !Self::new(fault).concerns(target) {
                 return Err(FaultRuleError::NoCertificate);
+            }
+            if !fault.occurs_at_target(target) {
+                return Err(FaultRuleError::Elsewhere);
             }
             rule.target = Some(target);
         }
@@ -296,6 +304,9 @@ mod tests {
             "drip@credentials",
             "cut-json@logout:4-",
             "stall=10@page:2",
+            "slow-down@authorize",
+            "invalid-client@revoke",
+            "server-error@roles:1",
         ] {
             assert_eq!(text.parse::<FaultRule>().unwrap().to_string(), text);
         }
@@ -318,6 +329,11 @@ mod tests {
             ("stall=", FaultRuleError::Bytes),
             ("stall=-1", FaultRuleError::Bytes),
             ("refuse:1", FaultRuleError::Uncountable),
+            ("expired@register", FaultRuleError::Elsewhere),
+            ("slow-down@revoke", FaultRuleError::Elsewhere),
+            ("invalid-client@register", FaultRuleError::Elsewhere),
+            ("server-error@discover", FaultRuleError::Elsewhere),
+            ("invalid-grant@accounts", FaultRuleError::Elsewhere),
             ("tls-expired@revoke", FaultRuleError::NoCertificate),
             ("tls-expired@page", FaultRuleError::NoCertificate),
             ("tls-other-name@discover:1", FaultRuleError::NoCertificate),
@@ -337,6 +353,7 @@ mod tests {
             ("stall:0", "expected N, N-M or N- after `:`, counted from 1"),
             ("stall=few", "expected a whole number of bytes after `=`"),
             ("gzip=7", "this fault does not accept a number of bytes"),
+            ("expired@register", "this fault is an answer of the protocol that this operation does not have"),
             ("refuse:1", "`refuse` does not accept `:`, because refused connections cannot be counted"),
             ("tls-unknown-ca@revoke", "a certificate fault applies only to register, authorize or poll"),
         ] {
