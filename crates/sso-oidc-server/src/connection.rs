@@ -93,6 +93,8 @@ where
         activity.new_poll();
         connection.as_mut().poll(cx)
     });
+    #[cfg(feature = "faults")]
+    let turns = state.faults.until_any(activity, turns);
     if let Err(error) = turns.await {
         // Peers hang up, stall or send no HTTP every day. The text quotes nothing of their bytes.
         tracing::debug!(connection = peer.connection, %error, "connection ended");

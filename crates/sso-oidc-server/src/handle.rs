@@ -7,6 +7,8 @@ use device_authority::{Counts, PersonError, UserDecision};
 
 use crate::RecordedRequest;
 use crate::state::State;
+#[cfg(feature = "faults")]
+use crate::{FaultRule, ServeError};
 
 /// The handle of a running server. Clones control the same server. A handle may outlive its server.
 ///
@@ -187,6 +189,37 @@ impl Handle {
     #[cfg(feature = "faults")]
     pub fn stop_faults(&self) {
         self.state.faults.stop_faults();
+    }
+
+    /// Replaces the faults, at run time. The counts of requests start anew, and codes that a fault has ended are good
+    /// again. From the return on they apply to every request: an idle connection is closed, if there was no fault before,
+    /// and its client connects again. With no rules, it does the same as [`Handle::stop_faults`].
+    ///
+    /// ```
+    /// use sso_oidc_server::{FaultRule, InjectedFault, TestServer};
+    /// let handle = TestServer::start().handle();
+    /// handle.set_faults(vec!["gateway-503@poll:1".parse()?])?;
+    /// handle.set_faults(vec![FaultRule::new(InjectedFault::Drip).once()])?; // counted from here on
+    /// assert!(handle.set_faults(vec![InjectedFault::TlsExpired.into()]).is_err(), "the server has no TLS");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The faults are impossible here: [`ServeError::FaultNeedsTls`], [`ServeError::FaultNeedsNewCa`], and
+    /// [`ServeError::FaultNeedsConnection`] at an [`InProcess`](crate::InProcess) service. Or the system has no port or
+    /// certificate for them. Then the earlier faults stay.
+    #[cfg(feature = "faults")]
+    pub fn set_faults(&self, rules: Vec<FaultRule>) -> Result<(), ServeError> {
+        #[cfg(feature = "tls")]
+        let has_own_certificate = self.state.tls.as_ref().map(|tls| tls.ca_certificate().is_none());
+        #[cfg(not(feature = "tls"))]
+        let has_own_certificate = None;
+        crate::fault::check::check_rules(&rules, has_own_certificate)?;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.state.tls {
+            tls.wrong.issue(&rules).map_err(|source| ServeError::Tls { source })?;
+        }
+        self.state.faults.set(rules)
     }
 
     fn decide(&self, user_code: &str, verdict: UserDecision) -> Result<(), PersonError> {

@@ -75,7 +75,7 @@ impl Server {
         let address = listener.local_addr().map_err(|source| ServeError::listen(wanted, source))?;
         let state = Arc::new(State::new(config, address, Clock::start()).await?);
         #[cfg(feature = "faults")]
-        let listener = Listener::new(listener, address, Arc::clone(&state)).await?;
+        let listener = Listener::new(listener, address, Arc::clone(&state))?;
         Ok(Self { listener, address, state })
     }
 

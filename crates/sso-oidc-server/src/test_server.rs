@@ -6,6 +6,8 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
+#[cfg(feature = "faults")]
+use crate::FaultRule;
 use crate::{Config, Handle, PersonError, RecordedRequest, ServeError, Server};
 
 /// The longest wait for a dropped server to stop. After it the thread runs on.
@@ -199,8 +201,36 @@ impl TestServer {
     #[cfg(feature = "faults")]
     pub fn stop_faults(&self) {
         self.handle.stop_faults();
+        self.wait_for_port();
+    }
+
+    /// Replaces the faults, and waits until the port is closed or open as they need it; see [`Handle::set_faults`].
+    ///
+    /// ```
+    /// use sso_oidc_server::{InjectedFault, TestServer};
+    /// use std::net::TcpStream;
+    /// let server = TestServer::start();
+    /// let address = server.endpoint().trim_start_matches("http://");
+    /// server.set_faults(vec![InjectedFault::Refuse.into()])?;
+    /// assert!(TcpStream::connect(address).is_err());
+    /// server.set_faults(Vec::new())?;
+    /// assert!(TcpStream::connect(address).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The same as for [`Handle::set_faults`].
+    #[cfg(feature = "faults")]
+    pub fn set_faults(&self, rules: Vec<FaultRule>) -> Result<(), ServeError> {
+        self.handle.set_faults(rules)?;
+        self.wait_for_port();
+        Ok(())
+    }
+
+    #[cfg(feature = "faults")]
+    fn wait_for_port(&self) {
         let began = std::time::Instant::now();
-        while self.handle.state.faults.is_port_closed() && began.elapsed() < STOP {
+        while !self.handle.state.faults.is_port_settled() && began.elapsed() < STOP {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -5,15 +5,22 @@ use crate::{Config, FaultRule, ServeError};
 /// Rejects faults that this configuration makes impossible. A client can reject a wrong certificate only if
 /// it knows the CA. The server cannot sign with the CA of the user's own certificate.
 pub(crate) fn check(config: &Config) -> Result<(), ServeError> {
-    let faults = config.faults.iter().map(FaultRule::fault);
-    let Some(fault) = faults.into_iter().find(|fault| fault.needs_tls()) else { return Ok(()) };
     #[cfg(feature = "tls")]
-    match &config.tls {
-        None => {}
-        Some(tls) if tls.is_own() => return Err(ServeError::FaultNeedsNewCa { fault }),
-        Some(_) => return Ok(()),
+    let is_own = config.tls.as_ref().map(crate::Tls::is_own);
+    #[cfg(not(feature = "tls"))]
+    let is_own = None;
+    check_rules(&config.faults, is_own)
+}
+
+/// Rejects rules that are impossible at a server with a certificate that is the user's own, or not. `None` is a server
+/// without TLS.
+pub(crate) fn check_rules(rules: &[FaultRule], has_own_certificate: Option<bool>) -> Result<(), ServeError> {
+    let mut faults = rules.iter().map(FaultRule::fault);
+    match (faults.find(|fault| fault.needs_tls()), has_own_certificate) {
+        (None, _) | (Some(_), Some(false)) => Ok(()),
+        (Some(fault), None) => Err(ServeError::FaultNeedsTls { fault }),
+        (Some(fault), Some(true)) => Err(ServeError::FaultNeedsNewCa { fault }),
     }
-    Err(ServeError::FaultNeedsTls { fault })
 }
 
 #[cfg(all(test, feature = "tls"))]

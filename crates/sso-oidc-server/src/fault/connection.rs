@@ -168,7 +168,7 @@ async fn is_last(state: &State, succeeded: Option<Operation>) -> bool {
     if let Some(operation) = succeeded {
         state.faults.succeeded(operation);
         if state.faults.refuse_after(operation) {
-            state.faults.close_port().await;
+            state.faults.close_port(operation).await;
         }
     }
     state.faults.has_connection_faults()
@@ -189,6 +189,7 @@ async fn transport(state: &State, stream: TcpStream, peer: Peer) -> Option<Trans
     let socket = Arc::clone(&stream);
     let fault = state.faults.handshake_fault();
     let wrong = fault.and_then(|fault| Some((acceptor.wrong.certificate(fault)?, fault.name())));
+    let wrong = wrong.as_ref().map(|(certificate, name)| (certificate, *name));
     let secure = acceptor.handshake(stream, Socket, limit, peer.connection, wrong).await?;
     Some(Transport { socket, stream: Box::new(secure) })
 }

@@ -1,8 +1,10 @@
 //! The fault rules of one server, their counters, and the state of its port.
 
+use core::net::{IpAddr, SocketAddr};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use oidc_proto::Operation;
 use tokio::net::TcpStream;
@@ -11,10 +13,22 @@ use tokio::sync::watch;
 use super::rule::Target;
 use super::verdict::Ended;
 use super::{FaultRule, InjectedFault};
+use crate::ServeError;
+use crate::activity::{Activity, Stage};
+use crate::hosts::reachable;
+
+/// The time between two looks at a connection that must end once its request is answered.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// The fault state that all connections share.
 pub(crate) struct Faults {
-    armed: Vec<Armed>,
+    armed: Mutex<Arc<[Armed]>>,
+    /// Whether there was ever a rule. Connections from before stay without faults, so they end then.
+    began: watch::Sender<bool>,
+    /// The address of the server; unset if it has no connections.
+    listening: OnceLock<IpAddr>,
+    /// The redirect target of rules that came at run time, until the listener serves it.
+    new_target: Mutex<Option<TcpListener>>,
     /// The time of `Retry-After`.
     pub(crate) retry_after: Duration,
     stopped: AtomicBool,
@@ -42,10 +56,12 @@ struct Armed {
 
 impl Faults {
     pub(crate) fn new(rules: Vec<FaultRule>, retry_after: Duration) -> Self {
-        let armed: Vec<_> = rules.into_iter().map(|rule| Armed { rule, seen: AtomicU32::new(0) }).collect();
-        let closed = armed.iter().any(|armed| is_closed_from_the_start(&armed.rule));
+        let closed = rules.iter().any(is_closed_from_the_start);
         Self {
-            armed,
+            began: watch::Sender::new(!rules.is_empty()),
+            armed: Mutex::new(armed(rules)),
+            listening: OnceLock::new(),
+            new_target: Mutex::new(None),
             retry_after,
             stopped: AtomicBool::new(false),
             due: AtomicUsize::new(0),
@@ -58,14 +74,92 @@ impl Faults {
         }
     }
 
-    /// Returns whether there is any fault rule.
-    pub(crate) fn any(&self) -> bool {
-        !self.armed.is_empty()
+    /// Notes the address of the server's listener, and binds the redirect target if a rule needs it.
+    pub(crate) fn listen(&self, ip: IpAddr) -> Result<(), ServeError> {
+        let _ = self.listening.set(ip);
+        let redirects = self.armed().iter().any(|armed| armed.rule.fault().redirects());
+        if redirects { self.bind_target(ip) } else { Ok(()) }
     }
 
-    /// Returns whether a fault redirects.
-    pub(crate) fn redirect(&self) -> bool {
-        self.armed.iter().any(|armed| armed.rule.fault().redirects())
+    /// Replaces the rules. Their counts start anew.
+    ///
+    /// # Errors
+    /// The server has no connections, or no port for the redirect target.
+    pub(crate) fn set(&self, rules: Vec<FaultRule>) -> Result<(), ServeError> {
+        let Some(ip) = self.listening.get() else {
+            return match rules.first() {
+                Some(rule) => Err(ServeError::FaultNeedsConnection { fault: rule.fault() }),
+                None => Ok(()),
+            };
+        };
+        if rules.iter().any(|rule| rule.fault().redirects()) {
+            self.bind_target(*ip)?;
+        }
+        let (closed, any) = (rules.iter().any(is_closed_from_the_start), !rules.is_empty());
+        *self.lock_armed() = armed(rules);
+        *self.ended() = Ended::default();
+        self.stopped.store(false, Ordering::Relaxed);
+        self.close.send_replace(closed);
+        // Wakes tasks that wait for the port to close under the old rules.
+        self.closed.send_modify(|_| {});
+        self.began.send_if_modified(|began| any && !core::mem::replace(began, *began || any));
+        Ok(())
+    }
+
+    fn bind_target(&self, ip: IpAddr) -> Result<(), ServeError> {
+        let mut target = self.new_target.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.redirect_target.get().is_some() {
+            return Ok(());
+        }
+        let wanted = SocketAddr::new(ip, 0);
+        let bound = TcpListener::bind(wanted).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            Ok((listener.local_addr()?, listener))
+        });
+        let (address, listener) = bound.map_err(|source| ServeError::listen(wanted, source))?;
+        let _ = self.redirect_target.set(format!("http://{}", reachable(address)));
+        *target = Some(listener);
+        self.close.send_modify(|_| {});
+        Ok(())
+    }
+
+    /// Takes the redirect target that nothing serves yet.
+    pub(crate) fn take_new_target(&self) -> Option<TcpListener> {
+        self.new_target.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Returns whether there is or was any fault rule.
+    pub(crate) fn any(&self) -> bool {
+        *self.began.borrow()
+    }
+
+    /// Serves a connection without faults, until there are any and no request is in progress. The next connection has
+    /// them.
+    pub(crate) async fn until_any<E>(
+        &self,
+        activity: &Activity,
+        serving: impl Future<Output = Result<(), E>>,
+    ) -> Result<(), E> {
+        let idle_with_faults = async {
+            // The sender lives as long as this.
+            let _ = self.began.subscribe().wait_for(|began| *began).await;
+            while activity.wait().is(Stage::Request) {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            ended = serving => ended,
+            () = idle_with_faults => Ok(()),
+        }
+    }
+
+    fn armed(&self) -> Arc<[Armed]> {
+        Arc::clone(&self.lock_armed())
+    }
+
+    fn lock_armed(&self) -> MutexGuard<'_, Arc<[Armed]>> {
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a request of this kind, and returns the rule that applies. The first configured rule wins.
@@ -84,7 +178,7 @@ impl Faults {
     pub(crate) fn has_connection_faults(&self) -> bool {
         let concerns_connections = |fault: InjectedFault| fault == InjectedFault::Refuse || fault.needs_tls();
         !self.stopped.load(Ordering::Relaxed)
-            && self.armed.iter().any(|armed| concerns_connections(armed.rule.fault()))
+            && self.armed().iter().any(|armed| concerns_connections(armed.rule.fault()))
     }
 
     /// Notes the success of an operation, so the next one is due. The first follows the last.
@@ -96,7 +190,7 @@ impl Faults {
 
     fn count(&self, asked: Target, counts: impl Fn(InjectedFault) -> bool) -> Option<FaultRule> {
         let mut injected = None;
-        for Armed { rule, seen } in &self.armed {
+        for Armed { rule, seen } in self.armed().iter() {
             if !counts(rule.fault()) || !rule.concerns(asked) {
                 continue;
             }
@@ -123,16 +217,16 @@ impl Faults {
         };
         let refuses =
             |rule: &FaultRule| rule.fault() == InjectedFault::Refuse && rule.target().is_some_and(is_next);
-        !self.stopped.load(Ordering::Relaxed) && self.armed.iter().any(|armed| refuses(&armed.rule))
+        !self.stopped.load(Ordering::Relaxed) && self.armed().iter().any(|armed| refuses(&armed.rule))
     }
 
-    /// Closes the port. Returns once it is closed, or once `stop_faults` keeps it open.
-    pub(crate) async fn close_port(&self) {
-        let stopped = || self.stopped.load(Ordering::Relaxed);
-        // `stop_faults` may have come since the decision to close the port, and takes precedence.
-        self.close.send_modify(|close| *close = !stopped());
+    /// Closes the port after this operation. Returns once it is closed, or once `stop_faults` or new rules keep it
+    /// open.
+    pub(crate) async fn close_port(&self, after: Operation) {
+        // They may have come since the decision to close the port, and take precedence.
+        self.close.send_modify(|close| *close |= self.refuse_after(after));
         // An error means that the listener has ended, so the port is closed too.
-        let _ = self.closed.subscribe().wait_for(|closed| *closed || stopped()).await;
+        let _ = self.closed.subscribe().wait_for(|closed| *closed || !self.refuse_after(after)).await;
     }
 
     /// Disables all faults, and opens the port.
@@ -146,6 +240,11 @@ impl Faults {
 
     pub(crate) fn is_port_closed(&self) -> bool {
         *self.closed.borrow()
+    }
+
+    /// Returns whether the port is as the rules want it, closed or open.
+    pub(crate) fn is_port_settled(&self) -> bool {
+        *self.closed.borrow() == *self.close.borrow()
     }
 
     /// Returns a receiver that reports whether the port should be closed.
@@ -185,6 +284,10 @@ impl Faults {
     }
 }
 
+fn armed(rules: Vec<FaultRule>) -> Arc<[Armed]> {
+    rules.into_iter().map(|rule| Armed { rule, seen: AtomicU32::new(0) }).collect()
+}
+
 fn is_closed_from_the_start(rule: &FaultRule) -> bool {
     rule.fault() == InjectedFault::Refuse
         && matches!(
@@ -216,7 +319,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_the_port_to_close_goes_on_when_faults_are_stopped_first() {
         let faults = refuses_polls();
-        let mut closing = core::pin::pin!(faults.close_port());
+        let mut closing = core::pin::pin!(faults.close_port(Operation::StartDeviceAuthorization));
         assert!(tokio::time::timeout(SOON, closing.as_mut()).await.is_err(), "it is not closed");
         faults.stop_faults();
         tokio::time::timeout(SOON, closing).await.unwrap();
@@ -228,7 +331,7 @@ mod tests {
         let faults = refuses_polls();
         assert!(faults.refuse_after(Operation::StartDeviceAuthorization));
         faults.stop_faults();
-        tokio::time::timeout(SOON, faults.close_port()).await.unwrap();
+        tokio::time::timeout(SOON, faults.close_port(Operation::StartDeviceAuthorization)).await.unwrap();
         assert!(!*faults.watch_port().borrow());
     }
 }

@@ -11,16 +11,14 @@ use tokio::task::JoinSet;
 use super::port::Port;
 use super::redirect_target::RedirectTarget;
 use crate::ServeError;
-use crate::hosts::reachable;
 use crate::state::State;
 
 /// The listener of a server with injected faults.
 pub(crate) struct Listener {
-    port: Mutex<Port>,
+    /// The port, and the task of the redirect target. The task ends with the listener.
+    port: Mutex<(Port, JoinSet<()>)>,
     address: SocketAddr,
     state: Arc<State>,
-    /// The task of the redirect target. It ends with the listener.
-    _redirect_target: JoinSet<()>,
 }
 
 impl core::fmt::Debug for Listener {
@@ -31,21 +29,14 @@ impl core::fmt::Debug for Listener {
 
 impl Listener {
     /// Wraps a listener on this address.
-    pub(crate) async fn new(
+    pub(crate) fn new(
         listener: TcpListener,
         address: SocketAddr,
         state: Arc<State>,
     ) -> Result<Self, ServeError> {
-        let mut tasks = JoinSet::new();
-        if state.faults.redirect() {
-            let bound = RedirectTarget::bind(address.ip()).await;
-            let wanted = SocketAddr::new(address.ip(), 0);
-            let (target, address) = bound.map_err(|source| ServeError::listen(wanted, source))?;
-            let _ = state.faults.redirect_target.set(format!("http://{}", reachable(address)));
-            tasks.spawn(target.count(Arc::clone(&state)));
-        }
+        state.faults.listen(address.ip())?;
         let port = Port::Open(listener).switched(state.faults.is_port_closed(), address);
-        Ok(Self { port: Mutex::new(port), address, state, _redirect_target: tasks })
+        Ok(Self { port: Mutex::new((port, JoinSet::new())), address, state })
     }
 
     /// Returns the next connection. Meanwhile it closes and opens the port.
@@ -53,7 +44,8 @@ impl Listener {
     /// # Cancel safety
     /// No connection gets lost.
     pub(crate) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let mut port = self.port.lock().await;
+        let mut guard = self.port.lock().await;
+        let (port, redirect_target) = &mut *guard;
         let faults = &self.state.faults;
         let mut closing = faults.watch_port();
         loop {
@@ -61,10 +53,14 @@ impl Listener {
                 biased;
                 Ok(()) = closing.changed() => {
                     let close = *closing.borrow_and_update();
-                    *port = core::mem::replace(&mut *port, Port::Lost).switched(close, self.address);
+                    if let Some(target) = faults.take_new_target() {
+                        let target = RedirectTarget::new(target)?;
+                        redirect_target.spawn(target.count(Arc::clone(&self.state)));
+                    }
+                    *port = core::mem::replace(port, Port::Lost).switched(close, self.address);
                     faults.port_is(port.is_closed());
                 }
-                accepted = accept(&port) => return accepted,
+                accepted = accept(port) => return accepted,
             }
         }
     }

@@ -1,6 +1,5 @@
 //! The other host that redirects lead to. It counts connections, because no client should make one.
 
-use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
@@ -16,11 +15,9 @@ use crate::state::State;
 pub(crate) struct RedirectTarget(TcpListener);
 
 impl RedirectTarget {
-    /// Binds a free port of this address.
-    pub(crate) async fn bind(ip: IpAddr) -> io::Result<(Self, SocketAddr)> {
-        let listener = TcpListener::bind((ip, 0)).await?;
-        let address = listener.local_addr()?;
-        Ok((Self(listener), address))
+    /// Wraps a listener, which must not block.
+    pub(crate) fn new(listener: std::net::TcpListener) -> io::Result<Self> {
+        TcpListener::from_std(listener).map(Self)
     }
 
     /// Counts each connection, and returns an empty success to it. It never ends.

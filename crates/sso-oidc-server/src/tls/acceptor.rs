@@ -52,7 +52,7 @@ impl Acceptor {
             ca_certificate: Some(ca.pem().to_owned()),
             endpoint: hosts.endpoint.clone(),
             #[cfg(feature = "faults")]
-            wrong: crate::fault::certificates::Wrong::new(config, &ca, &names)?,
+            wrong: crate::fault::certificates::Wrong::new(&config.faults, ca, names)?,
         })
     }
 
