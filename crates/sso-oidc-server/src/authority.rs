@@ -166,14 +166,24 @@ impl From<StoreError> for ErrorResponse {
     }
 }
 
-/// Translates the `slow_down` of a full store for OAuth, where only a poll may get it (RFC 8628 §3.5). All
-/// AWS operations have it. The other code is that of RFC 6749 §4.1.2.1.
+/// Returns the error of a store for OAuth: nothing was done, and the client may try again.
 fn in_oauth(error: StoreError) -> ErrorResponse {
-    let mut response = ErrorResponse::from(error);
-    let mut busy = Fault::new(FaultCode::Other("temporarily_unavailable".to_owned())).with_status(503);
-    busy.description = response.fault.description.take();
-    response.fault = busy;
-    response
+    let ErrorResponse { fault, retry_after } = error.into();
+    ErrorResponse { fault: unavailable(fault.description), retry_after }
+}
+
+/// Translates the `slow_down` of an operation that is no poll for OAuth (RFC 8628 §3.5). All AWS operations have
+/// it.
+#[cfg(feature = "faults")]
+fn busy(fault: Fault) -> Fault {
+    if fault.code == FaultCode::SlowDown { unavailable(fault.description) } else { fault }
+}
+
+/// Returns the fault of a server that is busy, by the code of RFC 6749 §4.1.2.1.
+fn unavailable(description: Option<String>) -> Fault {
+    let mut fault = Fault::new(FaultCode::Other("temporarily_unavailable".to_owned())).with_status(503);
+    fault.description = description;
+    fault
 }
 
 async fn start(

@@ -181,6 +181,7 @@ impl Eq for SharedStore {}
 ///     .with_client(Client::public("my-tool"))
 ///     .with_accounts([Account::new("012345678901", "Sandbox").with_role(Role::new("ReadOnly"))])
 ///     .with_client_for(Client::new("my-service", Secret::from("secret")), ["openid"])
+///     .with_report()
 ///     .with_remembered_requests(10);
 /// assert_eq!((config.clients.len(), config.policy.interval.as_secs()), (2, 5));
 /// assert!(TestServer::with(config).is_ok());
@@ -222,6 +223,9 @@ pub struct Config {
     pub accounts: Vec<Account>,
     /// The number of latest requests that [`crate::Handle::requests`] returns. Default: none.
     pub remember_requests: usize,
+    /// Whether [`crate::Handle::report`] tells how the clients behave. Default: no, because it reads each token request
+    /// twice.
+    pub report: bool,
     /// The injected faults. The first rule that applies to a request wins. Default: none.
     #[cfg(feature = "faults")]
     pub faults: Vec<FaultRule>,
@@ -248,6 +252,7 @@ impl Default for Config {
             clients: Vec::new(),
             accounts: accounts::example(),
             remember_requests: 0,
+            report: false,
             #[cfg(feature = "faults")]
             faults: Vec::new(),
             #[cfg(feature = "faults")]
@@ -467,6 +472,13 @@ impl Config {
             return "https://";
         }
         "http://"
+    }
+
+    /// Reports how the clients behave; see [`crate::Handle::report`].
+    #[must_use]
+    pub const fn with_report(mut self) -> Self {
+        self.report = true;
+        self
     }
 
     /// Sets the number of requests to remember.

@@ -4,12 +4,14 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 
 use http::request::Parts;
-use oidc_proto::Operation;
+use oidc_proto::{FaultCode, Operation};
 
 #[cfg(feature = "faults")]
 use crate::InjectedFault;
+use crate::grant_id::Presented;
 use crate::record::RecordedRequest;
 use crate::reply::ErrorName;
+use crate::report::{Answer, Event, query};
 use crate::request_id::RequestId;
 use crate::router;
 use crate::state::{Peer, State};
@@ -23,6 +25,8 @@ pub(crate) struct Exchange {
     pub(crate) status: u16,
     pub(crate) error: Option<ErrorName>,
     pub(crate) request_id: Option<RequestId>,
+    /// The code or token that the request presented, for the report.
+    pub(crate) grant: Option<Presented>,
     #[cfg(feature = "faults")]
     pub(crate) injected: Option<InjectedFault>,
     #[cfg(feature = "faults")]
@@ -45,6 +49,7 @@ impl Exchange {
             status: 0,
             error: None,
             request_id: None,
+            grant: None,
             #[cfg(feature = "faults")]
             injected: None,
             #[cfg(feature = "faults")]
@@ -66,6 +71,9 @@ impl Exchange {
             connection = self.peer.connection,
             "answered"
         );
+        if let Some(mut collector) = state.collector() {
+            collector.add(self.event());
+        }
         let Some(mut records) = state.records() else { return };
         records.push(RecordedRequest {
             operation: self.operation,
@@ -81,6 +89,40 @@ impl Exchange {
             #[cfg(feature = "faults")]
             others_in_flight: self.others_in_flight,
         });
+    }
+
+    /// Returns the exchange as the report counts it.
+    fn event(&self) -> Event {
+        Event {
+            at: self.arrived,
+            operation: self.operation,
+            grant: self.grant,
+            has_secret_in_query: query::has_secret(self.head.uri.query()),
+            answer: self.is_delivered().then(|| self.answer()),
+        }
+    }
+
+    fn answer(&self) -> Answer {
+        match self.error.as_ref().map(ErrorName::code) {
+            None if (200..300).contains(&self.status) => Answer::Success,
+            Some(FaultCode::SlowDown) => Answer::SlowDown,
+            Some(FaultCode::AccessDenied | FaultCode::ExpiredToken | FaultCode::InvalidGrant) => {
+                Answer::Final
+            }
+            _ => Answer::Other,
+        }
+    }
+
+    /// Returns whether the client got the response, as far as injected faults decide it.
+    #[cfg(feature = "faults")]
+    fn is_delivered(&self) -> bool {
+        self.injected.is_none_or(InjectedFault::delivers)
+    }
+
+    #[cfg(not(feature = "faults"))]
+    #[expect(clippy::unused_self, reason = "with the feature `faults` it reads a field")]
+    const fn is_delivered(&self) -> bool {
+        true
     }
 
     #[cfg(feature = "faults")]

@@ -5,26 +5,51 @@ use oidc_proto::{Dialect, Grant, Operation, ServerRequest};
 use sha2::{Digest as _, Sha256};
 
 /// The digest of a device code, an authorization code or a refresh token.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct GrantId([u8; 32]);
+
+/// The kind of a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GrantKind {
+    Device,
+    Code,
+    Refresh,
+}
+
+/// The code or token of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Presented {
+    pub(crate) kind: GrantKind,
+    pub(crate) id: GrantId,
+    /// Whether a refresh token has a successor after its use.
+    pub(crate) rotates: bool,
+}
 
 impl GrantId {
     /// Returns the grant of a CreateToken request in this dialect; `None` if it has none that can be read.
-    pub(crate) fn of_request(dialect: Dialect, headers: &HeaderMap, body: &[u8]) -> Option<Self> {
+    pub(crate) fn of_request(
+        dialect: Dialect,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Option<(GrantKind, Self)> {
         match dialect.decode_http_request(Operation::CreateToken, headers, body).ok()? {
             ServerRequest::CreateToken(request) => Self::of(&request.grant),
             _ => None,
         }
     }
 
-    /// Returns the identity of this grant.
-    pub(crate) fn of(grant: &Grant) -> Option<Self> {
-        let secret = match grant {
-            Grant::DeviceCode { device_code, .. } => device_code,
-            Grant::AuthorizationCode { code, .. } => code,
-            Grant::RefreshToken { refresh_token } => refresh_token,
+    fn of(grant: &Grant) -> Option<(GrantKind, Self)> {
+        let (kind, secret) = match grant {
+            Grant::DeviceCode { device_code, .. } => (GrantKind::Device, device_code),
+            Grant::AuthorizationCode { code, .. } => (GrantKind::Code, code),
+            Grant::RefreshToken { refresh_token } => (GrantKind::Refresh, refresh_token),
             _ => return None,
         };
-        Some(Self(Sha256::digest(secret.expose()).into()))
+        Some((kind, Self(Sha256::digest(secret.expose()).into())))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_text(text: &str) -> Self {
+        Self(Sha256::digest(text).into())
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use device_authority::{Counts, PersonError, UserDecision};
 
-use crate::RecordedRequest;
 use crate::state::State;
 #[cfg(feature = "faults")]
 use crate::{FaultRule, ServeError};
+use crate::{RecordedRequest, Report};
 
 /// The handle of a running server. Clones control the same server. A handle may outlive its server.
 ///
@@ -141,7 +141,7 @@ impl Handle {
             connections: self.state.connections.load(Ordering::Relaxed),
             requests: self.state.requests.load(Ordering::Relaxed),
             #[cfg(feature = "faults")]
-            redirects_followed: self.state.faults.redirects_followed.load(Ordering::Relaxed),
+            redirects_followed: self.redirects_followed(),
             held: pollster::block_on(self.state.store().counts()).unwrap_or_default(),
         }
     }
@@ -151,6 +151,25 @@ impl Handle {
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.state.records().map_or_else(Vec::new, |records| records.all())
+    }
+
+    /// Returns how the clients behaved so far, if [`crate::Config::with_report`] asked for it; otherwise only the
+    /// redirects are counted. A [`crate::TestServer`] always reports.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sso_oidc_server::{Config, InProcess};
+    ///
+    /// let service = InProcess::new(Config::default().with_report(), || Duration::ZERO)?;
+    /// assert_eq!(service.handle().report().findings(), []);
+    /// # Ok::<(), sso_oidc_server::ServeError>(())
+    /// ```
+    #[must_use]
+    pub fn report(&self) -> Report {
+        Report {
+            redirects_followed: self.redirects_followed(),
+            ..self.state.collector().map(|collector| collector.report()).unwrap_or_default()
+        }
     }
 
     /// Returns the server's URL on this machine, for example `http://127.0.0.1:49152`, or `https://` with
@@ -220,6 +239,18 @@ impl Handle {
             tls.wrong.issue(&rules).map_err(|source| ServeError::Tls { source })?;
         }
         self.state.faults.set(rules)
+    }
+
+    #[cfg(feature = "faults")]
+    fn redirects_followed(&self) -> u64 {
+        self.state.faults.redirects_followed.load(Ordering::Relaxed)
+    }
+
+    /// Only injected faults redirect to another host.
+    #[cfg(not(feature = "faults"))]
+    #[expect(clippy::unused_self, reason = "with the feature `faults` it reads a field")]
+    const fn redirects_followed(&self) -> u64 {
+        0
     }
 
     fn decide(&self, user_code: &str, verdict: UserDecision) -> Result<(), PersonError> {

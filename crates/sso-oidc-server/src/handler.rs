@@ -39,7 +39,7 @@ pub(crate) async fn respond(
     let known = route.as_ref().ok();
     let operation = known.and_then(|route| route.operation());
     let spelling = known.and_then(|route| route.spelling());
-    let mut arrived = None;
+    let (mut arrived, mut grant) = (None, None);
     let Reply { mut response, error } = match (limits::error_of_head(state, &head, spelling), route) {
         (Some(reply), _) => reply,
         (None, Err(no_route)) => refuse(no_route, path),
@@ -50,6 +50,7 @@ pub(crate) async fn respond(
             match body {
                 Ok(body) => {
                     let now = state.clock.at(up);
+                    grant = state.grant_for_report(route, &head, &body);
                     handle(&Context { state, peer, head: &head, body: &body, now }, route).await
                 }
                 // The server does not wait for the rest of the body, so the connection cannot be reused.
@@ -67,6 +68,7 @@ pub(crate) async fn respond(
     let mut exchange = Exchange::new(head, peer, operation, arrived);
     exchange.status = response.status().as_u16();
     exchange.error = error;
+    exchange.grant = grant;
     exchange.request_id = Some(id);
     (response, exchange)
 }

@@ -112,18 +112,19 @@ mod exchange;
 #[cfg(feature = "faults")]
 mod fault;
 mod forms;
-#[cfg(feature = "faults")]
 mod grant_id;
 mod handle;
 mod handler;
 mod hosts;
 mod in_process;
+mod latest;
 mod limits;
 mod listen;
 mod page;
 mod portal;
 mod record;
 mod reply;
+mod report;
 mod request_id;
 mod router;
 mod server;
@@ -148,6 +149,7 @@ pub use handle::{Handle, Stats};
 pub use in_process::InProcess;
 pub use oidc_proto::{Client, Operation, Secret};
 pub use record::RecordedRequest;
+pub use report::{Finding, Report};
 pub use server::Server;
 #[cfg(feature = "file-store")]
 pub use store::{FileStore, FileStoreError};

@@ -50,6 +50,11 @@ impl ErrorName {
         Self(Spelling::Dialect(Dialect::OAuth), code)
     }
 
+    pub(crate) const fn code(&self) -> &FaultCode {
+        let Self(_, code) = self;
+        code
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         let Self(spelling, code) = self;
         if *spelling == Spelling::Dialect(Dialect::OAuth) { code.error() } else { code.exception() }

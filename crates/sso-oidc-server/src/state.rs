@@ -7,13 +7,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use device_authority::{Memory, Moment, Rotation, ServerPolicy, Store};
 use http::request::Parts;
+use oidc_proto::{Dialect, Operation};
 
 use crate::clock::Clock;
 use crate::csrf::CsrfKey;
 use crate::entropy::entropy;
+use crate::grant_id::{GrantId, Presented};
 use crate::hosts::Hosts;
 use crate::record::Records;
+use crate::report::Collector;
 use crate::request_id::RequestIds;
+use crate::router::{Handler, Route};
 use crate::{Account, Approval, Config, Limits, ServeError, SharedStore};
 
 /// The state that all connections share.
@@ -41,6 +45,8 @@ pub(crate) struct State {
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::acceptor::Acceptor>,
     remembers: bool,
+    /// The collector of the report, if the configuration wants one.
+    collector: Option<Mutex<Collector>>,
     store: SharedStore,
     records: Mutex<Records>,
 }
@@ -83,6 +89,7 @@ impl State {
         for client in config.clients {
             policy = policy.with_client(client);
         }
+        let collector = config.report.then(|| Mutex::new(Collector::new(policy.interval)));
         let mut oauth_policy = policy.clone().with_rotation(config.rotation.unwrap_or(Rotation::Strict));
         // Only the ids of AWS clients contain their expiry.
         oauth_policy.accept_unknown_clients = false;
@@ -104,6 +111,7 @@ impl State {
             faults: crate::fault::faults::Faults::new(config.faults, config.retry_after),
             #[cfg(feature = "tls")]
             tls,
+            collector,
             remembers: config.remember_requests > 0,
             store,
             records: Mutex::new(Records::new(config.remember_requests)),
@@ -127,6 +135,20 @@ impl State {
     /// Locks the latest requests; `None` if the server remembers none.
     pub(crate) fn records(&self) -> Option<MutexGuard<'_, Records>> {
         self.remembers.then(|| self.records.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Locks the collector of the report; `None` if there is to be none.
+    pub(crate) fn collector(&self) -> Option<MutexGuard<'_, Collector>> {
+        self.collector.as_ref().map(|collector| collector.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns the code or token that a request presents, if there is to be a report.
+    pub(crate) fn grant_for_report(&self, route: &Route, head: &Parts, body: &[u8]) -> Option<Presented> {
+        let Handler::Operation(dialect, Operation::CreateToken) = route.handler else { return None };
+        self.collector.as_ref()?;
+        let policy = if dialect == Dialect::OAuth { &self.oauth_policy } else { &self.policy };
+        let (kind, id) = GrantId::of_request(dialect, &head.headers, body)?;
+        Some(Presented { kind, id, rotates: policy.rotation != Rotation::Reuse })
     }
 
     /// Returns the number of a new connection, counted from 1.

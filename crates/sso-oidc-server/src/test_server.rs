@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 #[cfg(feature = "faults")]
 use crate::FaultRule;
-use crate::{Config, Handle, PersonError, RecordedRequest, ServeError, Server};
+use crate::{Config, Handle, PersonError, RecordedRequest, Report, ServeError, Server};
 
 /// The longest wait for a dropped server to stop. After it the thread runs on.
 const STOP: Duration = Duration::from_secs(3);
@@ -70,8 +70,8 @@ impl TestServer {
         }
     }
 
-    /// Starts a server with this configuration. It remembers 10,000 requests, unless the configuration sets a
-    /// number.
+    /// Starts a server with this configuration. It reports how its clients behave, and remembers 10,000 requests,
+    /// unless the configuration sets a number.
     ///
     /// ```
     /// use sso_oidc_server::{Config, ServeError, TestServer};
@@ -89,6 +89,7 @@ impl TestServer {
         if config.remember_requests == 0 {
             config.remember_requests = REMEMBERED;
         }
+        config.report = true;
         config.limits.drain = config.limits.drain.min(Duration::from_millis(500));
         let (started, starting) = mpsc::channel();
         let (stop, stopping) = oneshot::channel::<()>();
@@ -239,6 +240,12 @@ impl TestServer {
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.handle.requests()
+    }
+
+    /// Returns how the clients behaved; see [`Handle::report`].
+    #[must_use]
+    pub fn report(&self) -> Report {
+        self.handle.report()
     }
 
     /// Returns the number of accepted TCP connections.

@@ -102,6 +102,7 @@ const EXAMPLES: [(&str, &[&str]); 25] = [
         "serve",
         &[
             "sso-oidc serve --approve auto -- pytest",
+            "sso-oidc serve --approve after-polls=2 --report --report-fail -- my-tool login",
             "sso-oidc serve --listen 8765 --approve auto",
             "sso-oidc serve --fault unavailable@poll:1",
         ],

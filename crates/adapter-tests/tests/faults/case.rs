@@ -8,7 +8,7 @@ use adapter_tests::for_both_adapters;
 use device_flow::{BrowserPrompt, NotSignedIn, Outcome};
 use oidc_proto::oauth::Provider;
 use oidc_proto::{Dialect, Endpoint, Operation, Service};
-use sso_oidc_server::{Approval, Config, FaultRule, InjectedFault, SlowDown, TestServer};
+use sso_oidc_server::{Approval, Config, FaultRule, Finding, InjectedFault, SlowDown, TestServer};
 
 use crate::adapter::Faced;
 use crate::browser::Browser;
@@ -217,6 +217,11 @@ impl Case {
         } else {
             assert_eq!(redirects_followed, 0, "{self:?}: a redirect was followed");
         }
+        // The server's time is real, so it cannot judge the pace.
+        let report = server.report();
+        let sent_in_vain = [Finding::PollsAfterEnd, Finding::SpentSecrets, Finding::SecretsInQuery]
+            .map(|it| report.count(it));
+        assert_eq!(sent_in_vain, [0; 3], "{self:?}: {report:?}");
         let counts = entries.counts();
         let arrived = server.requests();
         for operation in Operation::SIGN_IN.iter().copied() {

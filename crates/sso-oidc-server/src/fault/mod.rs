@@ -153,6 +153,41 @@ impl InjectedFault {
             && !self.needs_tls()
     }
 
+    /// Returns whether the client gets a response that it can use: the service's own, however unusual, or an error or
+    /// redirect in its place.
+    pub(crate) const fn delivers(self) -> bool {
+        match self {
+            Self::LengthTooLong
+            | Self::NoLastChunk
+            | Self::DuplicateHeaders
+            | Self::WrongContentType
+            | Self::ByteOrderMark
+            | Self::OddToken
+            | Self::CodeElsewhere
+            | Self::CodeInCapitals
+            | Self::EarlyHints
+            | Self::Http10
+            | Self::UntilClose
+            | Self::Close
+            | Self::CloseUnannounced
+            | Self::WrongDate
+            | Self::SlowDown
+            | Self::Expired
+            | Self::AccessDenied
+            | Self::InvalidClient
+            | Self::InvalidGrant
+            | Self::ServerError
+            | Self::TooManyRequests
+            | Self::TooManyRequestsDate
+            | Self::Unavailable
+            | Self::UnavailableDate
+            | Self::Gateway503
+            | Self::NotFound
+            | Self::Forbidden => true,
+            fault => fault.redirects(),
+        }
+    }
+
     /// Returns whether the fault prevents any response, so the log has no status.
     pub(crate) const fn says_nothing(self) -> bool {
         matches!(self, Self::DropRequest | Self::NeverAnswers | Self::NotHttp)

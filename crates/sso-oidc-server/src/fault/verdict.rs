@@ -1,20 +1,16 @@
 //! The faults that are answers of the protocol: errors of the service in the request's dialect. They are answered
 //! before anything is done.
 
-use std::collections::{HashMap, VecDeque};
-
 use oidc_proto::{Fault, FaultCode, Operation};
 
 use super::InjectedFault;
 use super::rule::Target;
 use crate::authority;
 use crate::grant_id::GrantId;
+use crate::latest::Latest;
 use crate::reply::{Reply, Spelling};
 use crate::router::{Handler, Route};
 use crate::state::Context;
-
-/// The number of codes and tokens whose end is remembered. A test has a few.
-const REMEMBERED: usize = 10_000;
 
 impl InjectedFault {
     /// Returns the error code, if the fault is an answer of the protocol.
@@ -71,24 +67,7 @@ impl InjectedFault {
 }
 
 /// The codes and tokens that a fault has ended.
-#[derive(Default)]
-pub(crate) struct Ended {
-    faults: HashMap<GrantId, InjectedFault>,
-    oldest: VecDeque<GrantId>,
-}
-
-impl Ended {
-    fn insert(&mut self, grant: GrantId, fault: InjectedFault) {
-        if self.faults.insert(grant, fault).is_none() {
-            self.oldest.push_back(grant);
-        }
-        if self.oldest.len() > REMEMBERED
-            && let Some(oldest) = self.oldest.pop_front()
-        {
-            self.faults.remove(&oldest);
-        }
-    }
-}
+pub(crate) type Ended = Latest<GrantId, InjectedFault>;
 
 /// Returns the reply of this fault, if it is an answer of the protocol. Otherwise that of an earlier one, if the
 /// request presents a code or token that has ended with it.
@@ -96,7 +75,7 @@ pub(super) fn reply(fault: Option<InjectedFault>, context: &Context<'_>, route: 
     let (spelling, operation) = (route.spelling()?, route.operation()?);
     let grant = || match spelling {
         Spelling::Dialect(dialect) if operation == Operation::CreateToken => {
-            GrantId::of_request(dialect, &context.head.headers, context.body)
+            GrantId::of_request(dialect, &context.head.headers, context.body).map(|(_, grant)| grant)
         }
         _ => None,
     };
@@ -104,12 +83,12 @@ pub(super) fn reply(fault: Option<InjectedFault>, context: &Context<'_>, route: 
     let fault = match fault.filter(|fault| fault.code().is_some()) {
         Some(fault) => {
             if let Some(grant) = Some(grant).filter(|_| fault.lasts()).and_then(|grant| grant()) {
-                ended.insert(grant, fault);
+                *ended.entry(grant, || fault) = fault;
             }
             fault
         }
-        None if ended.faults.is_empty() => return None,
-        None => *ended.faults.get(&grant()?)?,
+        None if ended.is_empty() => return None,
+        None => *ended.get(&grant()?)?,
     };
     drop(ended);
     let said = Fault::new(fault.code()?).with_description("a fault that this server was told to inject");

@@ -2,6 +2,7 @@
 
 mod command;
 mod ready_file;
+pub(crate) mod report;
 mod rules;
 mod signals;
 
@@ -18,6 +19,7 @@ use tracing::level_filters::LevelFilter;
 
 use self::command::{Guest, Host};
 use self::ready_file::ReadyFile;
+use self::report::ReportArgs;
 use self::rules::RulesArgs;
 use self::signals::Signals;
 use crate::accounts_file;
@@ -40,7 +42,10 @@ AWS_PROFILE are unset. --keep-home is for a tool that needs files of the real on
 
 The exit code is that of the command, or 128 and the number of the signal that ended it. It is 127 if the command is not \
 found, and 126 if it cannot be run. Ctrl-C and SIGTERM go to the command. If the server cannot start, the command does not \
-run, and the exit code is 255.";
+run, and the exit code is 255.
+
+--report counts what a correct client does not do: polls before the interval, without the five seconds of each slow_down, or \
+after the end; spent secrets sent again, redirects followed, and secrets in a query.";
 
 /// The flags of `serve`.
 #[derive(Args, Debug)]
@@ -102,6 +107,9 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     faults: FaultArgs,
 
+    #[command(flatten)]
+    report: ReportArgs,
+
     /// Run this command with the server, and stop the server at its end
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -152,7 +160,7 @@ impl ServeArgs {
         }
         let config =
             if self.accept_unknown_clients { config.with_unknown_clients_accepted() } else { config };
-        self.faults.apply(self.tls.apply(config)?, self.tls.makes_ca())
+        self.faults.apply(self.report.apply(self.tls.apply(config)?), self.tls.makes_ca())
     }
 
     /// Starts the log. The standard error of a command is the command's own, unless `--debug` asks for the log.
@@ -204,12 +212,15 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<ExitCode, Fai
             print_data(&format!("listening on {endpoint}\n"))?;
             args.advise(&server, ca_file.as_ref());
             until_stopped(server, &mut signals).await;
-            return Ok(Exit::Success.into());
+            let fails = args.report.finish(&handle.report(), false)?;
+            return Ok(if fails { Exit::Findings } else { Exit::Success }.into());
         }
         let host = Host { endpoint: &endpoint, ca_file: ca_file.as_ref().map(CaFile::path) };
         let guest = Guest::new(&args.command, host, args.keep_home, settings.environment())?;
         args.advise(&server, ca_file.as_ref());
-        beside(server, guest.run(&mut signals)).await.map(child::exit_code)
+        let status = beside(server, guest.run(&mut signals)).await?;
+        let fails = args.report.finish(&handle.report(), true)?;
+        Ok(if fails && status.success() { Exit::Findings.into() } else { child::exit_code(status) })
     })
 }
 
