@@ -25,7 +25,8 @@
 //! Load, decide and commit, and let nothing change the loaded records in between (a lock, or
 //! compare-and-set). That makes a code single-use when two requests arrive together. Commit all changes
 //! or none, *also when the reply is a fault*: a `slow_down` lengthens the interval. A record may be dropped
-//! after its `forget_at`. [`Memory`] is such a store, bounded and pure.
+//! after its `forget_at`. [`Store`] is the contract as a trait, and its methods are the operations. [`Memory`] is
+//! such a store, bounded and pure.
 //!
 //! ```
 //! use core::time::Duration;

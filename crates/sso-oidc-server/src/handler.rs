@@ -79,10 +79,22 @@ pub(crate) async fn handle(context: &Context<'_>, route: &Route) -> Reply {
         Handler::Operation(dialect, operation) => authority::answer(context, dialect, operation).await,
         Handler::Portal(operation) => portal::answer(context, operation).await,
         Handler::Metadata(page) | Handler::Page(page) => page(context).into(),
+        Handler::Ready => ready(context).await,
         Handler::Device(Step::Ask) => page::look(context).await,
         Handler::Device(Step::Decide) => page::decide(context).await,
         Handler::Authorization(Step::Ask) => page::authorize(context).await,
         Handler::Authorization(Step::Decide) => page::decide_authorization(context).await,
+    }
+}
+
+/// Returns whether the server can work: its store answers. Its process may be well all the same.
+async fn ready(context: &Context<'_>) -> Reply {
+    match context.state.store().check().await {
+        Ok(()) => text(StatusCode::OK, "ready\n").into(),
+        Err(error) => {
+            tracing::error!(%error, "not ready");
+            text(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into()
+        }
     }
 }
 

@@ -58,7 +58,8 @@
 //! | `/device` | GET | the form for the code, or the confirmation of `?user_code=` |
 //! | `/device` | POST | the person's decision; see below |
 //! | `/start` | GET | a start page with the region in `<meta name="region">`, for tools that read it |
-//! | `/health` | GET | `ok` |
+//! | `/health` | GET | `ok` while the process answers |
+//! | `/ready` | GET | `ready`, or 503 if the store does not answer |
 //! | `/` | GET | a redirect to `/device` |
 //! | `/style.css`, `/favicon.ico` | GET | the pages' style sheet, and no icon |
 //!

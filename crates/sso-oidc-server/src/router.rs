@@ -26,6 +26,8 @@ pub(crate) enum Handler {
     Metadata(fn(&Context<'_>) -> Response<Body>),
     /// A function returns a page.
     Page(fn(&Context<'_>) -> Response<Body>),
+    /// Whether the store answers.
+    Ready,
     /// The page for a user code.
     Device(Step),
     /// A function returns a page or a redirect, with the error for the log.
@@ -66,6 +68,7 @@ pub(crate) static ROUTES: &[Route] = &[
     Route { path: "/device", methods: GET, handler: Handler::Device(Step::Ask) },
     Route { path: "/device", methods: POST, handler: Handler::Device(Step::Decide) },
     Route { path: "/start", methods: GET, handler: Handler::Page(page::start) },
+    Route { path: "/ready", methods: GET, handler: Handler::Ready },
     Route { path: "/health", methods: GET, handler: Handler::Page(page::health) },
     Route { path: "/", methods: GET, handler: Handler::Page(page::to_device) },
     Route { path: "/style.css", methods: GET, handler: Handler::Page(page::style) },
@@ -94,7 +97,11 @@ impl Route {
     pub(crate) const fn operation(&self) -> Option<Operation> {
         match self.handler {
             Handler::Operation(_, operation) | Handler::Portal(operation) => Some(operation),
-            Handler::Metadata(_) | Handler::Page(_) | Handler::Device(_) | Handler::Authorization(_) => None,
+            Handler::Metadata(_)
+            | Handler::Page(_)
+            | Handler::Ready
+            | Handler::Device(_)
+            | Handler::Authorization(_) => None,
         }
     }
 
@@ -103,7 +110,11 @@ impl Route {
         match self.handler {
             Handler::Operation(dialect, _) => Some(Spelling::Dialect(dialect)),
             Handler::Portal(_) => Some(Spelling::Portal),
-            Handler::Metadata(_) | Handler::Page(_) | Handler::Device(_) | Handler::Authorization(_) => None,
+            Handler::Metadata(_)
+            | Handler::Page(_)
+            | Handler::Ready
+            | Handler::Device(_)
+            | Handler::Authorization(_) => None,
         }
     }
 }

@@ -22,6 +22,8 @@ use crate::{Config, Handle, ServeError};
 /// The number of connections to accept before other tasks run. With 256 connections or more it is below the
 /// number of newest ones that stay open, so every connection can be read.
 const BURST: u64 = 16;
+/// The time between two sweeps of the store. Every new record drops a few expired ones in any case.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// The delay after an error of `accept`.
 const AFTER_ERROR: Duration = Duration::from_millis(20);
 
@@ -140,6 +142,7 @@ impl Server {
         let connections = Connections::new(&state.limits);
         let graceful = GracefulShutdown::new();
         let mut tasks = JoinSet::new();
+        tasks.spawn(sweep(Arc::clone(&state)));
         loop {
             tokio::select! {
                 biased;
@@ -168,6 +171,23 @@ impl Server {
         connections.close_new();
         // The remaining connections end with their tasks.
         let _ = tokio::time::timeout(state.limits.drain, graceful.shutdown()).await;
+    }
+}
+
+/// Drops the records that may be forgotten, a few at a time, until the server stops.
+async fn sweep(state: Arc<State>) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        loop {
+            match state.store().sweep(state.now()).await {
+                Ok(0) => break,
+                Ok(_) => tokio::task::yield_now().await,
+                Err(error) => {
+                    tracing::warn!(%error, "failed to drop expired records");
+                    break;
+                }
+            }
+        }
     }
 }
 

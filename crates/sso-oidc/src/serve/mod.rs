@@ -5,6 +5,7 @@ mod ready_file;
 pub(crate) mod report;
 mod rules;
 mod signals;
+mod store;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -22,6 +23,7 @@ use self::ready_file::ReadyFile;
 use self::report::ReportArgs;
 use self::rules::RulesArgs;
 use self::signals::Signals;
+use self::store::StoreArgs;
 use crate::accounts_file;
 use crate::child;
 use crate::exit::{Exit, Failure, chain, print_data};
@@ -102,6 +104,9 @@ pub(crate) struct ServeArgs {
     keep_home: bool,
 
     #[command(flatten)]
+    store: StoreArgs,
+
+    #[command(flatten)]
     tls: TlsArgs,
 
     #[command(flatten)]
@@ -158,6 +163,7 @@ impl ServeArgs {
         if let Some(file) = &self.accounts {
             config = config.with_accounts(accounts_file::of(file)?);
         }
+        let config = self.store.apply(config)?;
         let config =
             if self.accept_unknown_clients { config.with_unknown_clients_accepted() } else { config };
         self.faults.apply(self.report.apply(self.tls.apply(config)?), self.tls.makes_ca())
