@@ -17,6 +17,7 @@ use crate::portal::{
 };
 use crate::serve::ServeArgs;
 use crate::status::StatusArgs;
+use crate::try_faults::TryFaultsArgs;
 
 /// Sign in to AWS IAM Identity Center from a terminal.
 #[derive(Parser)]
@@ -37,7 +38,7 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 252 wrong arguments, 253 wrong or missing configuration, 254 error from the service, 255 \
-any other error, 130 Ctrl-C. `status` has 3, 4 and 5, too, and `approve` 4, 6 and 7. `exec` and `serve -- COMMAND` have those of their command, and 126 and 127.";
+any other error, 130 Ctrl-C. `status` has 3, 4 and 5, too, `approve` 4, 6 and 7, and `try-faults` 1. `exec` and `serve -- COMMAND` have those of their command, and 126 and 127.";
 
 /// The commands. Each is a module with a `clap::Args` type and a `run` function; see `main.rs`.
 #[derive(Subcommand)]
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     ///
     /// Set AWS_ENDPOINT_URL_SSO_OIDC to its URL to use it from an AWS tool.
     Serve(ServeArgs),
+    /// Run a command under each injected fault of the test server, and show how it ended
+    TryFaults(TryFaultsArgs),
     /// Approve a device at a running test server, as a person does in a browser
     Approve(DecisionArgs),
     /// Deny a device at a running test server, as a person does in a browser

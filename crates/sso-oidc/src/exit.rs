@@ -15,7 +15,8 @@ use oidc_proto::printable;
 pub(crate) enum Exit {
     /// The command succeeded, or printed help.
     Success = 0,
-    /// `serve --report-fail`: the command succeeded, and the report has findings.
+    /// `serve --report-fail`: the command succeeded, and the report has findings. `try-faults`: the command ended
+    /// otherwise than expected.
     Findings = 1,
     /// `status`: the token is valid for no more than 15 minutes.
     Expiring = 3,

@@ -32,8 +32,16 @@ fn asked(text: &str) -> Result<Asked, String> {
     if text == "help" {
         return Ok(Asked::Help);
     }
-    text.parse().map(Asked::FaultRule).map_err(|error| match error {
-        FaultRuleError::InjectedFault => format!("{error}; `--fault help` lists them"),
+    rule(text).map(Asked::FaultRule)
+}
+
+/// Parses the fault of a flag.
+///
+/// # Errors
+/// The text is no fault. The message says how to find one.
+pub(crate) fn rule(text: &str) -> Result<FaultRule, String> {
+    text.parse().map_err(|error| match error {
+        FaultRuleError::InjectedFault => format!("{error}; `sso-oidc serve --fault help` lists them"),
         error => error.to_string(),
     })
 }

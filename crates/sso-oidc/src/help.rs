@@ -20,6 +20,19 @@ const OF_REQUESTS: [&str; 11] = [
     "allow_insecure_http",
 ];
 
+/// The same for a command that has results.
+const OF_REQUESTS_WITHOUT_RESULTS: [&str; 9] = [
+    "region",
+    "endpoint_url",
+    "profile",
+    "no_input",
+    "no_verify_ssl",
+    "ca_bundle",
+    "cli_connect_timeout",
+    "cli_read_timeout",
+    "allow_insecure_http",
+];
+
 /// The global flags without a meaning for a decision at the test server.
 const OF_REGIONS: [&str; 4] = ["region", "output", "query", "no_input"];
 
@@ -39,7 +52,7 @@ const RARE: [&str; 8] = [
 ];
 
 /// The examples of each command.
-const EXAMPLES: [(&str, &[&str]); 25] = [
+const EXAMPLES: [(&str, &[&str]); 26] = [
     (
         "login",
         &[
@@ -107,6 +120,13 @@ const EXAMPLES: [(&str, &[&str]); 25] = [
             "sso-oidc serve --fault unavailable@poll:1",
         ],
     ),
+    (
+        "try-faults",
+        &[
+            "sso-oidc try-faults -- my-tool login",
+            "sso-oidc try-faults --faults gateway-503,slow-down,expired@poll:2 --timeout 30s -- my-tool login",
+        ],
+    ),
     ("approve", &["sso-oidc approve BCDF-GHJK --endpoint-url http://127.0.0.1:8765"]),
     ("deny", &["sso-oidc deny BCDF-GHJK --endpoint-url http://127.0.0.1:8765"]),
     (
@@ -137,6 +157,7 @@ const EXAMPLES: [(&str, &[&str]); 25] = [
 fn meaningless(command: &str) -> &'static [&'static str] {
     match command {
         "serve" | "demo" | "completions" | "man" => &OF_REQUESTS,
+        "try-faults" => &OF_REQUESTS_WITHOUT_RESULTS,
         "approve" | "deny" => &OF_REGIONS,
         "refresh" | "logout" | "configure" | "credentials" | "credential-process" | "exec" => &OF_RESULTS,
         _ => &[],

@@ -68,6 +68,7 @@ mod sources;
 mod status;
 mod stored;
 mod tls;
+mod try_faults;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
@@ -104,9 +105,11 @@ fn main() -> ExitCode {
     // AWS's tools run it without a terminal of its own, or on that of another program.
     globals.no_input |= matches!(command, Command::CredentialProcess(_));
     let settings = match command {
-        Command::Serve(_) | Command::Demo(_) | Command::Completions(_) | Command::Man(_) => {
-            Settings::without_config(globals, environment)
-        }
+        Command::Serve(_)
+        | Command::TryFaults(_)
+        | Command::Demo(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Settings::without_config(globals, environment),
         _ => Settings::load(globals, environment),
     };
     let checked = match needs_profile(&command, &settings) {
@@ -183,6 +186,7 @@ fn run(command: &Command, settings: &Settings) -> Result<ExitCode, Failure> {
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
         Command::Serve(args) => return serve::run(args, settings),
+        Command::TryFaults(args) => return try_faults::run(args, settings).map(ExitCode::from),
         Command::Approve(args) => {
             interrupt::exit_on_ctrl_c();
             approve::run(args, Decision::Approve, settings)

@@ -25,7 +25,7 @@ A fault that is an answer of the protocol acts only at the operations that have 
 denied or rejected code stays so. All of them come before anything is done.
 
 The tables say what this project's clients do. The faults are those of `sso-oidc serve --fault`, and of `TestServer` in
-`sso-oidc-server`, so you can hold your own client against them.
+`sso-oidc-server`, so you can hold your own client against them. `sso-oidc try-faults -- COMMAND` does so for each fault.
 
 | word | meaning |
 |---|---|

@@ -155,7 +155,14 @@ impl InjectedFault {
 
     /// Returns whether the client gets a response that it can use: the service's own, however unusual, or an error or
     /// redirect in its place.
-    pub(crate) const fn delivers(self) -> bool {
+    ///
+    /// ```
+    /// use sso_oidc_server::InjectedFault;
+    /// assert!(InjectedFault::Http10.delivers() && InjectedFault::Gateway503.delivers());
+    /// assert!(!InjectedFault::DropAfterCommit.delivers());
+    /// ```
+    #[must_use]
+    pub const fn delivers(self) -> bool {
         match self {
             Self::LengthTooLong
             | Self::NoLastChunk

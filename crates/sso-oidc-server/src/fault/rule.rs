@@ -115,6 +115,28 @@ impl FaultRule {
         self.fault
     }
 
+    /// Returns the operation that the rule is limited to.
+    ///
+    /// ```
+    /// use sso_oidc_server::{FaultRule, Operation};
+    /// let rule: FaultRule = "slow-down@poll:1".parse()?;
+    /// assert_eq!((rule.operation(), rule.is_once()), (Some(Operation::CreateToken), true));
+    /// # Ok::<(), sso_oidc_server::FaultRuleError>(())
+    /// ```
+    #[must_use]
+    pub const fn operation(&self) -> Option<Operation> {
+        match self.target {
+            Some(target) => target.operation(),
+            None => None,
+        }
+    }
+
+    /// Returns whether the rule applies to one request of each kind.
+    #[must_use]
+    pub const fn is_once(&self) -> bool {
+        matches!(self.to, Some(to) if to == self.from)
+    }
+
     pub(crate) const fn bytes(&self) -> Option<usize> {
         self.bytes
     }

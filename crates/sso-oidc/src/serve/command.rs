@@ -2,7 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -80,6 +81,25 @@ impl Guest {
             }
         }
         Ok(Self { command, program: program.clone(), _home: home })
+    }
+
+    /// Gives the command an empty input, and shows its output on standard error or not at all.
+    pub(crate) fn with_output(mut self, shown: bool) -> Self {
+        let output = || if shown { Stdio::from(std::io::stderr()) } else { Stdio::null() };
+        self.command.stdin(Stdio::null()).stdout(output()).stderr(output());
+        self
+    }
+
+    /// Runs the command as [`Self::run`] does, and kills it after this time. Then there is no status.
+    ///
+    /// # Errors
+    /// The same as for [`Self::run`].
+    pub(crate) async fn run_for(
+        self,
+        limit: Duration,
+        signals: &mut Signals,
+    ) -> Result<Option<ExitStatus>, Failure> {
+        tokio::time::timeout(limit, self.run(signals)).await.map_or(Ok(None), |ended| ended.map(Some))
     }
 
     /// Runs the command to its end. Signals are passed on to it.

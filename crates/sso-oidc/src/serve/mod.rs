@@ -1,10 +1,10 @@
 //! `serve`: the local test server. It prints exactly one line on standard output, or runs a command, which has it.
 
-mod command;
+pub(crate) mod command;
 mod ready_file;
 pub(crate) mod report;
 mod rules;
-mod signals;
+pub(crate) mod signals;
 mod store;
 
 use std::ffi::OsString;

@@ -14,6 +14,7 @@ pub(crate) enum Signal {
 
 /// The handlers of these signals.
 pub(crate) struct Signals {
+    came: bool,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -31,26 +32,34 @@ impl Signals {
                     .map_err(|error| Failure::other(format_args!("cannot listen for signals: {error}")))
             };
             Ok(Self {
+                came: false,
                 terminate: listen(SignalKind::terminate())?,
                 interrupt: listen(SignalKind::interrupt())?,
             })
         }
         #[cfg(not(unix))]
-        Ok(Self {})
+        Ok(Self { came: false })
     }
 
     /// Waits for the next signal.
     pub(crate) async fn next(&mut self) -> Signal {
         #[cfg(unix)]
-        tokio::select! {
+        let signal = tokio::select! {
             _ = self.terminate.recv() => Signal::Terminate,
             _ = self.interrupt.recv() => Signal::Interrupt,
-        }
+        };
         #[cfg(not(unix))]
-        {
+        let signal = {
             drop(tokio::signal::ctrl_c().await);
             Signal::Interrupt
-        }
+        };
+        self.came = true;
+        signal
+    }
+
+    /// Returns whether a signal came.
+    pub(crate) const fn came(&self) -> bool {
+        self.came
     }
 }
 
