@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use device_flow::{CallError, Policy, Session, refresh_request};
+use device_flow::{CallError, Failure, Policy, ResponseBody, Session, TransportError, refresh_request};
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
     Client, CreateTokenRequest, DeviceAuthorization, Operation, RegisterClientRequest, Registration, Secret,
@@ -14,6 +14,7 @@ use oidc_proto::{
 use rustls::crypto::CryptoProvider;
 
 use crate::backend::Backend;
+use crate::worker::Worker;
 use crate::{BuildError, Cancel, HttpClientBuilder, Login};
 
 /// A blocking client of one service. Clones share its connections.
@@ -278,5 +279,30 @@ impl HttpClient {
     pub fn revoke(&self, request: &RevocationRequest) -> Result<(), CallError> {
         let request = request.encode(&self.service);
         self.answer(Operation::RevokeToken, request, RevocationRequest::decode)
+    }
+
+    /// Sends a request of the caller's own, once, and returns the response with any status. The URL must be at a host
+    /// of this client's service. A tool for tests can so send what no other method would: a wrong form, say.
+    ///
+    /// ```
+    /// use device_flow_ureq::{Endpoint, HttpClient};
+    /// # let server = sso_oidc_server::TestServer::start();
+    /// let client = HttpClient::new(Endpoint::custom(server.endpoint())?)?;
+    /// let no_form = http::Request::post(format!("{}/oauth/token", server.endpoint())).body(b"?".to_vec())?;
+    /// assert_eq!(client.send_own(&no_form)?.status(), 400);
+    /// let elsewhere = http::Request::get("https://elsewhere.example/").body(Vec::new())?;
+    /// assert!(client.send_own(&elsewhere).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// No response came, the URL is elsewhere, or the call was cancelled.
+    pub fn send_own(
+        &self,
+        request: &http::Request<Vec<u8>>,
+    ) -> Result<http::Response<ResponseBody>, TransportError> {
+        self.check_is_here(request.uri())?;
+        let sent = self.send_own_unless(&mut Worker::default(), request);
+        sent.unwrap_or_else(|| Err(TransportError::new(Failure::Unknown, std::io::Error::other("cancelled"))))
     }
 }

@@ -40,13 +40,8 @@ impl HttpClient {
     /// # Errors
     /// No response came, the URL is not at a host of this client's service, or the call was cancelled.
     pub fn look_at(&self, address: &str) -> Result<Redirect, TransportError> {
-        let refused = |why: &str| TransportError::new(Failure::NotSent, io::Error::other(why));
         let address: Uri = address.parse().map_err(|_| refused("the address is no URL"))?;
-        let is_here = |host: &str| self.service.hosts().any(|own| own.eq_ignore_ascii_case(host));
-        let scheme = if self.service.uses_https() { "https" } else { "http" };
-        if address.scheme_str() != Some(scheme) || !address.host().is_some_and(is_here) {
-            return Err(refused("the address is not at this client's service"));
-        }
+        self.check_is_here(&address)?;
         let cancelled = || TransportError::new(Failure::Unknown, io::Error::other("cancelled"));
         let answer = self.fetch_unless(&mut Worker::default(), &address, "*/*");
         let response = answer.ok_or_else(cancelled)??;
@@ -63,4 +58,17 @@ impl HttpClient {
         let date = oidc_proto::date(response.headers());
         Ok(Redirect { status: response.status().as_u16(), location, date })
     }
+    /// Returns an error if a URL is not at a host of this client's service, with the service's scheme.
+    pub(crate) fn check_is_here(&self, address: &Uri) -> Result<(), TransportError> {
+        let is_own = |host: &str| self.service.hosts().any(|own| own.eq_ignore_ascii_case(host));
+        let scheme = if self.service.uses_https() { "https" } else { "http" };
+        match address.scheme_str() == Some(scheme) && address.host().is_some_and(is_own) {
+            true => Ok(()),
+            false => Err(refused("the address is not at this client's service")),
+        }
+    }
+}
+
+fn refused(why: &str) -> TransportError {
+    TransportError::new(Failure::NotSent, io::Error::other(why))
 }

@@ -69,6 +69,19 @@ impl HttpClient {
         self.run_unless(worker, move || client.send(&request, timeout))
     }
 
+    /// Sends a request of the caller's own. Returns `None` if that is cancelled.
+    pub(crate) fn send_own_unless(
+        &self,
+        worker: &mut Worker,
+        request: &http::Request<Vec<u8>>,
+    ) -> Option<Result> {
+        let (client, request) = (self.clone(), request.clone());
+        self.run_unless(worker, move || {
+            let outgoing = request.clone().map(|_| request.body().as_slice());
+            client.exchange(outgoing, client.request_timeout)
+        })
+    }
+
     /// Sends a request once, whatever cancels the client.
     pub(crate) fn send(&self, request: &Request, timeout: Duration) -> Result {
         self.exchange(request.head().clone().map(|()| request.body().as_ref()), timeout)
