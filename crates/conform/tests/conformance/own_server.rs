@@ -1,0 +1,45 @@
+//! This project's server keeps every rule.
+
+use device_conform::{Client, Outcome, Report};
+
+use crate::server::{Kind, World, unchanged};
+
+/// Returns the ids of the checks that were not made.
+#[track_caller]
+fn not_made(report: &Report) -> Vec<&'static str> {
+    for checked in &report.checks {
+        let is_kept = matches!(checked.outcome, Outcome::Pass | Outcome::NotMade(_));
+        assert!(is_kept, "{report}");
+    }
+    let left_out = report.checks.iter().filter(|checked| matches!(checked.outcome, Outcome::NotMade(_)));
+    left_out.map(|checked| checked.check.id).collect()
+}
+
+fn check(kind: Kind) -> Report {
+    let mut world = World::new(kind);
+    world.guesses = 5;
+    world.check(unchanged()).0
+}
+
+#[test]
+fn a_client_that_registers_itself_sees_every_rule_kept() {
+    let of_secrets = ["6749-2.3-two-methods", "6749-3.2.1-no-secret", "6749-5.2-wrong-secret"];
+    assert_eq!(not_made(&check(Kind::Registered)), of_secrets);
+}
+
+#[test]
+fn a_client_with_a_secret_sees_every_rule_kept_wherever_it_sends_the_secret() {
+    for kind in [Kind::Confidential, Kind::Basic] {
+        let of_others = ["7591-3.2.1-created", "7591-3.2.1-client-id", "9700-4.14.2-rotation"];
+        assert_eq!(not_made(&check(kind)), of_others);
+    }
+}
+
+#[test]
+fn a_second_client_that_the_server_does_not_know_proves_nothing() {
+    let world = World { other: Client::public("stranger"), ..World::new(Kind::Public) };
+    let left_out = not_made(&world.check(unchanged()).0);
+    for id in ["6749-5.2-other-client", "6749-10.4-client"] {
+        assert!(left_out.contains(&id), "{id}: {left_out:?}");
+    }
+}
