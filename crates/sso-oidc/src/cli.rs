@@ -6,6 +6,7 @@ use crate::approve::DecisionArgs;
 use crate::cache::CacheArgs;
 use crate::completions::CompletionsArgs;
 use crate::configure::ConfigureArgs;
+use crate::conform::ConformArgs;
 use crate::demo::DemoArgs;
 use crate::globals::Globals;
 use crate::login::{DoctorArgs, LoginArgs, RefreshArgs, TokenArgs};
@@ -38,7 +39,8 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 252 wrong arguments, 253 wrong or missing configuration, 254 error from the service, 255 \
-any other error, 130 Ctrl-C. `status` has 3, 4 and 5, too, `approve` 4, 6 and 7, and `try-faults` 1. `exec` and `serve -- COMMAND` have those of their command, and 126 and 127.";
+any other error, 130 Ctrl-C. `status` has 3, 4 and 5, too, `approve` 4, 6 and 7, `try-faults` and `conform` 1. `exec` and \
+`serve -- COMMAND` have those of their command, and 126 and 127.";
 
 /// The commands. Each is a module with a `clap::Args` type and a `run` function; see `main.rs`.
 #[derive(Subcommand)]
@@ -81,6 +83,8 @@ pub(crate) enum Command {
     Approve(DecisionArgs),
     /// Deny a device at a running test server, as a person does in a browser
     Deny(DecisionArgs),
+    /// Check whether a server keeps the rules of the device grant (RFC 8628), and of what it is built on
+    Conform(ConformArgs),
     /// Register a client with the service, and print its id and secret
     RegisterClient(RegisterClientArgs),
     /// Request a device code, and a user code to approve in a browser

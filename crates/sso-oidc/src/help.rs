@@ -35,6 +35,8 @@ const OF_REQUESTS_WITHOUT_RESULTS: [&str; 9] = [
 
 /// The global flags without a meaning for a decision at the test server.
 const OF_REGIONS: [&str; 4] = ["region", "output", "query", "no_input"];
+/// The global flags of AWS's endpoints.
+const OF_AWS: [&str; 3] = ["region", "endpoint_url", "allow_insecure_http"];
 
 /// The global flags of results.
 const OF_RESULTS: [&str; 2] = ["output", "query"];
@@ -52,7 +54,7 @@ const RARE: [&str; 8] = [
 ];
 
 /// The examples of each command.
-const EXAMPLES: [(&str, &[&str]); 26] = [
+const EXAMPLES: [(&str, &[&str]); 27] = [
     (
         "login",
         &[
@@ -130,6 +132,13 @@ const EXAMPLES: [(&str, &[&str]); 26] = [
     ("approve", &["sso-oidc approve BCDF-GHJK --endpoint-url http://127.0.0.1:8765"]),
     ("deny", &["sso-oidc deny BCDF-GHJK --endpoint-url http://127.0.0.1:8765"]),
     (
+        "conform",
+        &[
+            "sso-oidc conform --issuer https://id.example --client-id my-tool",
+            "sso-oidc conform --issuer http://127.0.0.1:9400 --approve-with 'approve.sh {code}' --junit report.xml",
+        ],
+    ),
+    (
         "register-client",
         &["sso-oidc register-client --client-name my-tool --client-type public --region eu-west-1"],
     ),
@@ -159,6 +168,7 @@ fn meaningless(command: &str) -> &'static [&'static str] {
         "serve" | "demo" | "completions" | "man" => &OF_REQUESTS,
         "try-faults" => &OF_REQUESTS_WITHOUT_RESULTS,
         "approve" | "deny" => &OF_REGIONS,
+        "conform" => &OF_AWS,
         "refresh" | "logout" | "configure" | "credentials" | "credential-process" | "exec" => &OF_RESULTS,
         _ => &[],
     }

@@ -41,6 +41,7 @@ mod child;
 mod cli;
 mod completions;
 mod configure;
+mod conform;
 mod demo;
 mod duration;
 mod environment;
@@ -168,6 +169,10 @@ fn needs_profile(command: &Command, settings: &Settings) -> bool {
 fn run(command: &Command, settings: &Settings) -> Result<ExitCode, Failure> {
     let ended = match command {
         Command::Status(args) => return status::run(args, settings).map(ExitCode::from),
+        Command::Conform(args) => {
+            interrupt::exit_on_ctrl_c();
+            return conform::run(args, settings).map(ExitCode::from);
+        }
         Command::Login(args) => login::run(args, settings),
         Command::Token(args) => login::token(args, settings),
         Command::Refresh(args) => login::refresh(args, settings),

@@ -78,6 +78,14 @@ impl StatusLine {
         }
     }
 
+    /// Shows what the program does. Only a live screen shows it.
+    pub(crate) fn doing(&self, what: impl std::fmt::Display) {
+        if self.drawing.is_some() {
+            let what = printable(&what.to_string()).into_owned();
+            self.show(Shown { what, from: Instant::now(), deadline: None });
+        }
+    }
+
     fn show(&self, shown: Shown) {
         self.state().shown = Some(shown);
         self.shared.changed.notify_all();

@@ -1,0 +1,144 @@
+//! Who approves and denies: a command, or the person before the terminal.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+
+use device_conform::{Decision, NotDecided, Prompt};
+use oidc_proto::printable;
+
+use super::{ConformArgs, say};
+use crate::exit::Failure;
+use crate::settings::Settings;
+use crate::signin::{Screen, StatusLine};
+
+/// Makes the decisions.
+pub(super) struct Person {
+    approve: Option<Words>,
+    deny: Option<Words>,
+    /// Whether a person can be asked.
+    is_there: bool,
+    /// The line to remove before a question.
+    pub(super) line: Option<Rc<StatusLine>>,
+}
+
+/// A command, split into words.
+struct Words {
+    flag: &'static str,
+    words: Vec<String>,
+}
+
+impl Person {
+    /// # Errors
+    /// A command is empty, or its quotes do not match.
+    pub(super) fn of(args: &ConformArgs, settings: &Settings) -> Result<Self, Failure> {
+        let words =
+            |flag, text: &Option<String>| text.as_deref().map(|text| Words::of(flag, text)).transpose();
+        let is_there =
+            !settings.globals().no_input && Screen::of(settings).is_live && io::stdin().is_terminal();
+        Ok(Self {
+            approve: words("--approve-with", &args.approve_with)?,
+            deny: words("--deny-with", &args.deny_with)?,
+            is_there,
+            line: None,
+        })
+    }
+
+    fn ask(&self, prompt: &Prompt<'_>, decision: Decision) -> Result<(), NotDecided> {
+        let (flag, verb) = match decision {
+            Decision::Approve => ("--approve-with", "Approve"),
+            Decision::Deny => ("--deny-with", "DENY"),
+        };
+        if !self.is_there {
+            return Err(NotDecided::new(format_args!("there is no person to ask, and no {flag}")));
+        }
+        if let Some(line) = &self.line {
+            line.clear();
+        }
+        let Prompt { user_code, verification_uri, .. } = prompt;
+        say(format_args!("\n{verb} this device: open {verification_uri} and enter {user_code}"));
+        let _ = write!(io::stderr().lock(), "Then press Enter, or type s and Enter to skip: ");
+        let mut answer = String::new();
+        match io::stdin().read_line(&mut answer) {
+            Ok(0) => Err(NotDecided::new("standard input has ended")),
+            Ok(_) if answer.trim().is_empty() => Ok(()),
+            Ok(_) => Err(NotDecided::new("the person skipped it")),
+            Err(error) => Err(NotDecided::new(format_args!("cannot read standard input: {error}"))),
+        }
+    }
+}
+
+impl device_conform::Person for Person {
+    fn decide(&mut self, prompt: &Prompt<'_>, decision: Decision) -> Result<(), NotDecided> {
+        let command = match decision {
+            Decision::Approve => &self.approve,
+            Decision::Deny => &self.deny,
+        };
+        match command {
+            Some(words) => words.run(prompt),
+            None => self.ask(prompt, decision),
+        }
+    }
+}
+
+impl Words {
+    fn of(flag: &'static str, text: &str) -> Result<Self, Failure> {
+        match shlex::split(text) {
+            Some(words) if !words.is_empty() => Ok(Self { flag, words }),
+            _ => Err(Failure::usage(format_args!("{flag} needs a command, with quotes that match"))),
+        }
+    }
+
+    /// Runs the command to its end. Its output goes to standard error, because the report has standard output.
+    fn run(&self, prompt: &Prompt<'_>) -> Result<(), NotDecided> {
+        let uri = prompt.verification_uri_complete.unwrap_or(prompt.verification_uri);
+        let filled = self.words.iter().map(|word| filled(word, prompt.user_code, uri));
+        let mut filled = filled.collect::<Vec<_>>().into_iter();
+        let program = filled.next().unwrap_or_default();
+        let ran = Command::new(program).args(filled).stdin(Stdio::null()).stdout(io::stderr()).status();
+        match ran {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => {
+                Err(NotDecided::new(format_args!("the command of {} ended with {status}", self.flag)))
+            }
+            Err(error) => {
+                Err(NotDecided::new(format_args!("the command of {} cannot run: {error}", self.flag)))
+            }
+        }
+    }
+}
+
+/// Fills the placeholders of a word, in one pass: the server's texts are not searched for placeholders.
+fn filled(word: &str, code: &str, uri: &str) -> String {
+    let mut text = String::new();
+    let mut rest = word;
+    while let Some(at) = rest.find('{') {
+        let (before, from) = rest.split_at(at);
+        text += before;
+        let places = [("{code}", code), ("{uri}", uri)];
+        match places.into_iter().find(|(name, _)| from.starts_with(name)) {
+            Some((name, value)) => {
+                text += &printable(value);
+                rest = from.get(name.len()..).unwrap_or_default();
+            }
+            None => {
+                text.push('{');
+                rest = from.get(1..).unwrap_or_default();
+            }
+        }
+    }
+    text + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_placeholder_is_filled_once_and_what_the_server_sent_is_no_placeholder() {
+        let uri = "https://id.example/{code}";
+        assert_eq!(filled("{uri}?c={code}", "AB", uri), "https://id.example/{code}?c=AB");
+        assert_eq!(filled("{x}{", "AB", uri), "{x}{");
+        assert_eq!(filled("approve", "AB", uri), "approve");
+    }
+}

@@ -1,0 +1,171 @@
+//! `conform`: the check of a server, with a real one over the network.
+
+mod common;
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{Program, Stub, response};
+use serde_json::Value;
+use sso_oidc_server::{Client, Config, Secret, SlowDown, TestServer};
+
+/// A server without waits for early polls, whose checks take longest.
+fn server() -> TestServer {
+    let config = Config::default()
+        .with_slow_down(SlowDown::Off)
+        .with_client(Client::public("tool"))
+        .with_client(Client::new("service", Secret::from("hunter2 hunter2")));
+    TestServer::with(config).unwrap()
+}
+
+/// Returns the command line of a check of this issuer, with more flags.
+fn conform<'a>(issuer: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["conform", "--issuer", issuer], more].concat()
+}
+
+/// A person who decides what a command has put down: `WORD CODE` in a file of the directory.
+fn decide(server: &TestServer, directory: &Path, until: impl Fn() -> bool) {
+    let (asked, done) = (directory.join("asked"), directory.join("done"));
+    let started = Instant::now();
+    while !until() && started.elapsed() < Duration::from_secs(120) {
+        let text = std::fs::read_to_string(&asked).unwrap_or_default();
+        if let Some((word, code)) =
+            text.trim_end_matches('\n').split_once(' ').filter(|_| text.ends_with('\n'))
+        {
+            match word {
+                "approve" => server.approve(code).unwrap(),
+                _ => server.deny(code).unwrap(),
+            }
+            std::fs::remove_file(&asked).unwrap();
+            std::fs::write(&done, "").unwrap();
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The command in place of a person. It returns when the decision is made.
+const DECIDE: &str = "echo \"$1 $2\" > \"$3/asked.new\" && mv \"$3/asked.new\" \"$3/asked\"\n\
+                      while [ ! -e \"$3/done\" ]; do sleep 0.05; done\nrm \"$3/done\"\necho decided\n";
+
+#[cfg(unix)]
+#[test]
+fn a_server_is_checked_with_its_decisions_made_by_commands() {
+    let server = server();
+    let program = Program::new().var("PATH", &std::env::var("PATH").unwrap());
+    let (script, directory) = (program.file("decide.sh", DECIDE), program.home.path().to_owned());
+    let command = |word| format!("sh '{script}' {word} {{code}} '{}'", directory.display());
+    let (approve, deny) = (command("approve"), command("deny"));
+    let junit = directory.join("report.xml");
+    let more = ["--scope", "openid", "--approve-with", &approve, "--deny-with", &deny];
+    let more = [&more[..], &["--junit", junit.to_str().unwrap(), "--output", "json"]].concat();
+    let run = thread::scope(|scope| {
+        let run = scope.spawn(|| program.run(&conform(server.endpoint(), &more)));
+        decide(&server, &directory, || run.is_finished());
+        run.join().unwrap()
+    });
+    assert!(run.stderr.contains("with at most 93 requests.\n"), "{run:?}");
+    assert!(run.stderr.contains("decided\n"), "the command speaks on standard error: {run:?}");
+    let report = run.json();
+    let outcomes = |word: &str| {
+        let checks = report["checks"].as_array().unwrap().iter().filter(|check| check["outcome"] == word);
+        checks.map(|check| check["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // The rule that this server was told to break.
+    assert_eq!(outcomes("warn"), ["8628-3.5-slow-down"], "{report}");
+    assert_eq!(outcomes("fail"), [""; 0], "{report}");
+    let left_out = ["8628-3.5-slower", "8628-3.5-expired", "8628-5.1-guesses", "6749-2.3-two-methods"];
+    let left_out = [&left_out[..], &["6749-3.2.1-no-secret", "6749-5.2-wrong-secret"]].concat();
+    let mut not_made = outcomes("not made");
+    not_made.sort();
+    let mut expected: Vec<_> = left_out.iter().map(|id| (*id).to_owned()).collect();
+    expected.sort();
+    assert_eq!(not_made, expected, "{report}");
+    assert_eq!(report["requests"], server.requests().len());
+    let xml = std::fs::read_to_string(junit).unwrap();
+    assert!(xml.contains(r#"tests="78" failures="0" skipped="6""#), "{xml}");
+    assert!(xml.contains("<system-out>warning: 3 polls at once got none, the last one"), "{xml}");
+    assert!(xml.contains("&lt; 400 content-type: application/json"), "{xml}");
+}
+
+#[test]
+fn a_broken_must_is_exit_code_1_and_its_evidence_is_in_every_report() {
+    let stub = Stub::naming_itself(|endpoint| {
+        let metadata = format!(
+            r#"{{"issuer":"https://else.example","token_endpoint":"{endpoint}/t","device_authorization_endpoint":"{endpoint}/d"}}"#
+        );
+        let json = [("content-type", "application/json")];
+        let refusal = "{\"error\":\"invalid_client\",\"error_description\":\"\\u001b[2J<é>\"}";
+        vec![response(200, &json, &metadata), response(401, &json, refusal)]
+    });
+    let program = Program::new();
+    let junit = program.file("report.xml", "");
+    let more = ["--client-id", "tool", "--no-input", "--max-requests", "12", "--junit", &junit];
+    let run = program.run(&conform(&stub.endpoint, &more));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stdout.contains("\n  fail      issuer: The issuer in the metadata"), "{run:?}");
+    assert!(run.stdout.contains("\n            > POST ") && run.stdout.contains("[2J<é>"), "{run:?}");
+    assert!(!run.stdout.contains('\u{1b}'), "{run:?}");
+    assert!(run.stdout.contains("\nEnded early the limit of requests is reached\n"), "{run:?}");
+    let xml = std::fs::read_to_string(junit).unwrap();
+    assert!(xml.contains("<failure message=") && xml.contains("[2J&lt;é&gt;"), "{xml}");
+}
+
+#[test]
+fn a_run_that_finds_nothing_to_check_is_no_success() {
+    let stub = Stub::always(response(404, &[("content-type", "text/html")], "<p>no</p>"));
+    let run = Program::new().run(&conform(&stub.endpoint, &["--client-id", "tool"]));
+    assert_eq!(run.code, Some(255), "{run:?}");
+    assert!(run.stderr.contains("the run ended early: there is no metadata"), "{run:?}");
+    assert!(run.stdout.contains("78 checks: 0 passed, 0 failed, 0 with a warning, 78 not made."), "{run:?}");
+}
+
+#[test]
+fn what_is_wrong_with_the_command_line_is_found_before_anything_is_sent() {
+    let server = server();
+    for (more, code) in [
+        (&["--approve-with", "'sh"][..], 252),
+        (&["--approve-with", ""], 252),
+        (&["--output", "json", "--query", "abs(issuer)"], 252),
+        (&["--client-id", "service", "--client-secret-file", "/no/such/file"], 255),
+        (&["--junit", "/no/such/directory/x.xml"], 255),
+    ] {
+        Program::new().run(&conform(server.endpoint(), more)).fails(code);
+    }
+    Program::new().run(&conform("http://id.example", &[])).fails(252);
+    Program::new().run(&["conform"]).fails(252);
+    Program::new().run(&["conform", "--token-endpoint", server.endpoint()]).fails(252);
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn a_server_without_metadata_is_named_by_its_endpoints() {
+    let server = server();
+    let [device, token] =
+        ["device_authorization", "token"].map(|path| format!("{}/oauth/{path}", server.endpoint()));
+    let flags = ["conform", "--device-authorization-endpoint", &device, "--token-endpoint", &token];
+    let more = ["--client-id", "tool", "--max-requests", "2", "--query", "checks[?outcome=='fail'].id"];
+    let run = Program::new().run(&[&flags[..], &more].concat());
+    assert_eq!((run.code, run.stdout.as_str()), (Some(255), "[]\n"), "{run:?}");
+    let paths: Vec<String> = server.requests().into_iter().map(|request| request.path).collect();
+    assert_eq!(paths, ["/oauth/device_authorization"; 2]);
+}
+
+#[test]
+fn a_secret_from_a_file_is_used_and_told_to_no_one() {
+    let server = server();
+    let program = Program::new();
+    let file = program.file("secret", "hunter2 hunter2\n");
+    for auth in ["basic", "post"] {
+        let client = ["--client-id", "service", "--client-secret-file", &file, "--client-auth", auth];
+        let more =
+            [&client[..], &["--max-requests", "3", "--output", "json", "--debug", "--no-input"]].concat();
+        let run = program.run(&conform(server.endpoint(), &more));
+        let report: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
+        let status =
+            report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "8628-3.2-status");
+        assert_eq!(status.unwrap()["outcome"], "pass", "{report}");
+        assert!(run.stderr.contains("DEBUG") && !run.stderr.contains("hunter2"), "{run:?}");
+        assert!(!run.stdout.contains("hunter2"), "{run:?}");
+    }
+}
