@@ -1,0 +1,91 @@
+"""`conform` against `oidc-provider`, a provider that no one here wrote.
+
+Each finding was compared with the text of its standard; the documentation of the crate `device-conform` has the table.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import unittest
+import xml.dom.minidom
+from pathlib import Path
+
+from harness import HOME, PROGRAM, Listener  # first: it moves HOME
+from test_provider import NODE, PROVIDER, SECRET, Holder
+
+LIMIT = 120
+
+# What the provider does otherwise than the checks want, whatever the client.
+WARNED = {"6749-5.1-pragma", "7636-4.6-verifier", "8628-3.5-slow-down"}
+# Without slow_down there is no longer interval. Nothing waits for the expiry here, and no code is guessed.
+ALWAYS_NOT_MADE = {"8628-3.5-expired", "8628-3.5-slower", "8628-5.1-guesses"}
+OF_SECRETS = {"6749-2.3-two-methods", "6749-3.2.1-no-secret", "6749-5.2-wrong-secret"}
+# The second client of the other run was given, and a secret binds refresh tokens.
+OF_OTHERS = {"7591-3.2.1-client-id", "7591-3.2.1-created", "9700-4.14.2-rotation"}
+
+
+class Check:
+    """One run of `conform`, with this file as the person."""
+
+    def __init__(self, issuer, client, *more):
+        self.junit = Path(HOME) / f"{client}.xml"
+        person = [sys.executable, __file__, "{uri}", "{code}"]
+        decide = {
+            f"--{decision}-with": " ".join(f"'{word}'" for word in [*person, decision])
+            for decision in ["approve", "deny"]
+        }
+        command = [PROGRAM, "conform", "--issuer", issuer, "--client-id", client, "--scope", "openid", "offline_access",
+                   "--output", "json", "--junit", str(self.junit), *more]
+        for flag, value in decide.items():
+            command += [flag, value]
+        self.command = command
+        self.thread = threading.Thread(target=self.go)
+        self.thread.start()
+
+    def go(self):
+        self.ended = subprocess.run(
+            self.command, env={**os.environ, "HOME": HOME}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=LIMIT,
+        )
+
+    def outcomes(self):
+        self.thread.join()
+        report = json.loads(self.ended.stdout)
+        found = {}
+        for check in report["checks"]:
+            found.setdefault(check["outcome"], set()).add(check["id"])
+        return found
+
+
+class Conform(unittest.TestCase):
+    def test_the_provider_keeps_every_must_and_each_warning_is_known(self):
+        provider = Listener(NODE, PROVIDER)
+        self.addCleanup(provider.kill)
+        secret = Path(HOME) / "conform-secret"
+        secret.write_text(SECRET)
+        public = Check(provider.url, "public-tool")
+        more = ["--client-secret-file", str(secret), "--other-client-id", "public-tool"]
+        confidential = Check(provider.url, "confidential-tool", *more)
+        for check, warned, not_made in [
+            (public, WARNED, ALWAYS_NOT_MADE | OF_SECRETS),
+            (confidential, WARNED, ALWAYS_NOT_MADE | OF_OTHERS),
+        ]:
+            found = check.outcomes()
+            with self.subTest(check.junit.stem):
+                self.assertEqual(found.get("fail", set()), set(), check.ended.stderr)
+                self.assertEqual((found["warn"], found["not made"]), (warned, not_made), check.ended.stderr)
+                self.assertEqual(check.ended.returncode, 0, check.ended.stderr)
+                self.assertNotIn(SECRET, check.ended.stdout + check.ended.stderr)
+                cases = xml.dom.minidom.parse(str(check.junit)).getElementsByTagName("testcase")
+                self.assertEqual(len(cases), 78)
+
+
+def decide():
+    uri, code, decision = sys.argv[1:]
+    Holder().decide(uri.split("?")[0], code, decision == "approve")
+
+
+if __name__ == "__main__":
+    decide()
