@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sso-cache", &["oidc-proto"]),
     ("sso-oidc-credentials", &["oidc-proto", "device-flow", "device-flow-reqwest", "sso-cache"]),
     ("sso-oidc-server", &["device-authority", "oidc-proto"]),
+    ("sso-oidc-postgres", &["device-authority"]),
     (
         "sso-oidc",
         &[
@@ -31,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "device-conform",
             "sso-cache",
             "sso-oidc-server",
+            "sso-oidc-postgres",
         ],
     ),
     ("adapter-tests", &["oidc-proto", "device-flow", "device-flow-ureq", "device-flow-reqwest"]),
