@@ -19,6 +19,7 @@ mod interop;
 mod many;
 mod package;
 mod peers;
+mod postgres;
 mod public_api;
 mod rustdoc;
 mod server;

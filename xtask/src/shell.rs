@@ -65,6 +65,12 @@ impl Run {
         self
     }
 
+    /// Sets a variable whose value is not printed.
+    pub(crate) fn secret_env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
     pub(crate) fn in_dir(mut self, dir: &Path) -> Self {
         self.command.current_dir(dir);
         self

@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use crate::shell::Run;
 use crate::steps::{self, Step};
 use crate::{
-    clock_ban, demo, deny, documented, embedding, examples, features, fuzz, interop, package, public_api,
-    simulate, tidy, workspace,
+    clock_ban, demo, deny, documented, embedding, examples, features, fuzz, interop, package, postgres,
+    public_api, simulate, tidy, workspace,
 };
 
 /// The steps of `cargo xtask test`.
@@ -82,6 +82,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "the fuzz targets build and their corpus passes",
         slow: true,
         run: fuzz::step,
+    },
+    Step {
+        name: "postgres",
+        about: "the PostgreSQL store against a database that is killed meanwhile",
+        slow: true,
+        run: postgres::step,
     },
     Step {
         name: "interop",
