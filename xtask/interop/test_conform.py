@@ -1,4 +1,4 @@
-"""`conform` against `oidc-provider`, a provider that no one here wrote.
+"""`conform` against `oidc-provider`, a provider that no one here wrote, and with a person before a terminal.
 
 Each finding was compared with the text of its standard; the documentation of the crate `device-conform` has the table.
 """
@@ -12,8 +12,9 @@ import unittest
 import xml.dom.minidom
 from pathlib import Path
 
-from harness import HOME, PROGRAM, Listener  # first: it moves HOME
+from harness import HOME, PROGRAM, Listener, Person  # first: it moves HOME
 from test_provider import NODE, PROVIDER, SECRET, Holder
+from test_terminal import Terminal
 
 LIMIT = 120
 
@@ -80,6 +81,24 @@ class Conform(unittest.TestCase):
                 self.assertNotIn(SECRET, check.ended.stdout + check.ended.stderr)
                 cases = xml.dom.minidom.parse(str(check.junit)).getElementsByTagName("testcase")
                 self.assertEqual(len(cases), 78)
+
+
+    def test_a_person_before_the_terminal_is_asked_for_each_decision_and_may_skip_one(self):
+        server = Listener(PROGRAM, "serve", "--listen", "127.0.0.1:0", "--slow-down", "off")
+        self.addCleanup(server.kill)
+        terminal = Terminal(PROGRAM, "conform", "--issuer", server.url, "--scope", "openid", HOME=HOME)
+        self.addCleanup(terminal.close)
+        question = r"this device: open (\S+) and enter (\S+)\r\nThen press Enter, or type s and Enter to skip: "
+        for _ in range(3):
+            asked = terminal.until(f"Approve {question}")
+            Person().approve_by_typing({"verificationUri": asked[1], "userCode": asked[2]})
+            terminal.enter("")
+        terminal.until(f"DENY {question}")
+        terminal.enter("s")
+        code, shown = terminal.end()
+        self.assertEqual(code, 0, shown)
+        self.assertRegex(shown, r"pass +approved: ")
+        self.assertRegex(shown, r"not made +denied: [^\n]*\n +the person skipped it\r\n")
 
 
 def decide():

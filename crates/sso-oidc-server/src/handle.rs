@@ -211,8 +211,8 @@ impl Handle {
     }
 
     /// Replaces the faults, at run time. The counts of requests start anew, and codes that a fault has ended are good
-    /// again. From the return on they apply to every request: an idle connection is closed, if there was no fault before,
-    /// and its client connects again. With no rules, it does the same as [`Handle::stop_faults`].
+    /// again. From the return on they apply to every request. So an idle connection from before the first fault is
+    /// closed, and its client connects again. Without rules the server is like any other.
     ///
     /// ```
     /// use sso_oidc_server::{FaultRule, InjectedFault, TestServer};

@@ -40,6 +40,7 @@ const REMEMBERED: usize = 10_000;
 /// let user_code = server.pending().remove(0);
 /// std::thread::spawn(move || handle.approve(&user_code)).join().unwrap()?; // a person on another thread
 /// assert_eq!(server.pending().len(), 0);
+/// assert_eq!(server.report().findings(), []); // the device did nothing wrong
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

@@ -126,7 +126,7 @@ const EXAMPLES: [(&str, &[&str]); 27] = [
         "try-faults",
         &[
             "sso-oidc try-faults -- my-tool login",
-            "sso-oidc try-faults --faults gateway-503,slow-down,expired@poll:2 --timeout 30s -- my-tool login",
+            "sso-oidc try-faults --faults gateway-503,expired@poll:2 --approve after-polls=1 -- my-tool login",
         ],
     ),
     ("approve", &["sso-oidc approve BCDF-GHJK --endpoint-url http://127.0.0.1:8765"]),

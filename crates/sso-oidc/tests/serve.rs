@@ -364,7 +364,7 @@ fn the_faults_are_listed_with_what_they_do() {
 #[test]
 fn a_fault_that_makes_no_sense_is_252_and_says_what_is_wrong() {
     for (fault, wrong) in [
-        ("drop", "unknown fault name; `--fault help` lists them"),
+        ("drop", "unknown fault name; `sso-oidc serve --fault help` lists them"),
         ("drip@token", "register, authorize, poll, revoke, discover, accounts"),
         ("drip:0", "counted from 1"),
         ("refuse:1", "cannot be counted"),

@@ -60,6 +60,10 @@ fn a_command_that_does_not_sign_in_without_a_fault_is_not_tried_further() {
         assert!(stderr.contains(said) && !stderr.contains("1/"), "{stderr}");
     }
     program.run(&["try-faults", "--", "no-such-program"]).fails(127);
+    let run = try_ours(&["--faults", "expired@poll:2"]);
+    assert!(run.code == Some(1) && run.stdout.contains("never met the fault"), "{run:?}");
+    let run = try_ours(&["--faults", "expired@poll:2", "--approve", "after-polls=1"]);
+    assert!(run.code == Some(0) && run.stdout.contains("expired@poll:2"), "{run:?}");
     let wrong = program.run(&["try-faults", "--faults", "smoke", "--", "true"]).fails(252);
     assert!(wrong.contains("unknown fault name"), "{wrong}");
 }

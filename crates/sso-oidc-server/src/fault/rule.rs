@@ -8,8 +8,8 @@ use oidc_proto::Operation;
 use super::InjectedFault;
 
 /// A fault, and the requests that it applies to. The default is every request of a sign-in's three
-/// operations. A fault that is an answer of the protocol, such as [`InjectedFault::Expired`], applies only to operations
-/// that have the answer.
+/// operations. A fault that is an answer of the protocol, such as [`InjectedFault::Expired`], applies only to
+/// operations that have the answer.
 ///
 /// The notation is `NAME[=BYTES][@OPERATION][:REQUESTS]`. The operation is `register`, `authorize` or `poll`
 /// in either dialect. OAuth also has `revoke` and `discover`, the portal `accounts`, `roles`, `credentials`

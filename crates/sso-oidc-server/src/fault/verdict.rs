@@ -39,8 +39,8 @@ impl InjectedFault {
         }
     }
 
-    /// Returns whether the fault can occur at this operation. A fault that is an answer of the protocol belongs to the
-    /// operations that have the answer (RFC 6749 §5.2, RFC 8628 §3.5, the API model). All others occur anywhere.
+    /// Returns whether the fault can occur at this operation. An answer of the protocol belongs to the operations that
+    /// have it (RFC 6749 §5.2, RFC 8628 §3.5, the API model). All other faults occur anywhere.
     ///
     /// ```
     /// use sso_oidc_server::{InjectedFault, Operation};

@@ -9,6 +9,12 @@ pub(crate) use collector::{Answer, Collector, Event};
 macro_rules! findings {
     ($($variant:ident $field:ident $name:literal $about:literal)*) => {
         /// A kind of behaviour that a correct client does not show.
+        ///
+        /// ```
+        /// use sso_oidc_server::Finding;
+        /// assert_eq!(Finding::EarlyPolls.name(), "earlyPolls");
+        /// assert_eq!(Finding::EarlyPolls.about(), "Polls earlier than the interval");
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Finding {
@@ -50,6 +56,7 @@ macro_rules! findings {
         /// // A client sends POST /token?device_code=…
         /// let report = server.report();
         /// assert_eq!((report.polls, report.secrets_in_query), (0, 1));
+        /// assert_eq!(report.count(Finding::SecretsInQuery), 1);
         /// assert_eq!(report.findings(), [(Finding::SecretsInQuery, 1)]);
         /// # Ok::<(), std::io::Error>(())
         /// ```

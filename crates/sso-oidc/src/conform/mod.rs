@@ -197,7 +197,7 @@ impl Transport for Shown<'_> {
     fn send(&mut self, request: &Request<Body>) -> Result<Response<Body>, NoResponse> {
         if let Some(step) = request.extensions().get::<Step>() {
             tracing::debug!(%step, method = %request.method(), host = request.uri().host(), "sent");
-            self.line.doing(step);
+            self.line.doing(format_args!("Checking: {step}"));
         }
         self.http.send(request)
     }

@@ -56,7 +56,7 @@ impl Person {
             line.clear();
         }
         let Prompt { user_code, verification_uri, .. } = prompt;
-        say(format_args!("\n{verb} this device: open {verification_uri} and enter {user_code}"));
+        say(format_args!("{verb} this device: open {verification_uri} and enter {user_code}"));
         let _ = write!(io::stderr().lock(), "Then press Enter, or type s and Enter to skip: ");
         let mut answer = String::new();
         match io::stdin().read_line(&mut answer) {

@@ -190,8 +190,8 @@ impl ServeArgs {
 /// Serves until SIGINT or SIGTERM, or until the command ends. Returns the exit code.
 ///
 /// # Errors
-/// The port is in use, a file cannot be used, the command cannot be started, or the system does not allow a thread or a
-/// signal handler.
+/// The port is in use, a file cannot be used, or the command cannot be started. Or the system does not allow a thread
+/// or a signal handler.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<ExitCode, Failure> {
     if args.faults.want_help() {
         return print_data(&faults::list()).map(|()| Exit::Success.into());

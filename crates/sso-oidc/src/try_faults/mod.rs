@@ -36,7 +36,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// The flags of `try-faults`.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
-Each run has a server of its own, as `serve -- COMMAND` has, with --approve auto and a home of its own. The first run has \
+Each run has a server of its own, as `serve -- COMMAND` has, with a home of its own. The server approves at once. The first run has \
 no fault. The command must sign in without a person's help at its terminal: its input is empty. Its output is shown with \
 --debug only, on standard error.
 
@@ -49,6 +49,10 @@ pub(crate) struct TryFaultsArgs {
     /// Only these faults, in the form of `serve --fault`, with commas between them [default: all]
     #[arg(long, value_name = "FAULT,…", value_delimiter = ',', value_parser = faults::rule)]
     faults: Vec<FaultRule>,
+
+    /// How the server decides; see `serve --approve`. A fault of the second poll needs after-polls=1
+    #[arg(long, value_name = "auto|after-polls=N", default_value = "auto")]
+    approve: Approval,
 
     /// The longest time of one run. The command is killed then
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration::lifetime)]
@@ -130,6 +134,18 @@ impl TryFaultsArgs {
         self.faults.iter().map(|rule| if is_bare(rule) { at_first_poll(*rule) } else { *rule }).collect()
     }
 
+    /// Returns the person's decision. The first poll is pending where only an error shows the fault.
+    fn approval(&self, rule: Option<&FaultRule>) -> Approval {
+        match rule.map(FaultRule::fault) {
+            Some(InjectedFault::CodeElsewhere | InjectedFault::CodeInCapitals)
+                if self.approve == Approval::Auto =>
+            {
+                Approval::AfterPolls(1)
+            }
+            _ => self.approve,
+        }
+    }
+
     async fn try_one(
         &self,
         rule: Option<&FaultRule>,
@@ -137,7 +153,7 @@ impl TryFaultsArgs {
         settings: &Settings,
     ) -> Result<Outcome, Failure> {
         let config = Config::default()
-            .with_approval(Approval::Auto)
+            .with_approval(self.approval(rule))
             .with_interval(INTERVAL)
             .with_device_ttl(DEVICE_TTL)
             .with_retry_after(RETRY_AFTER)
@@ -161,13 +177,21 @@ impl TryFaultsArgs {
         };
         let status = beside(server, running).await?;
         let expected = rule.map_or(Expected::SignsIn, Expected::of);
-        Ok(Outcome::new(rule, status, began.elapsed(), handle.report(), expected))
+        let outcome = Outcome::new(rule, status, began.elapsed(), handle.report(), expected);
+        Ok(if has_acted(&handle, rule) { outcome } else { outcome.without_fault() })
     }
 }
 
 fn at_first_poll(rule: FaultRule) -> FaultRule {
     let rule = rule.at(Operation::CreateToken);
     if rule.fault() == InjectedFault::Refuse { rule } else { rule.once() }
+}
+
+/// Returns whether the fault acted on a request. Refused connections and handshakes are no requests.
+fn has_acted(handle: &Handle, rule: Option<&FaultRule>) -> bool {
+    let leaves_a_record =
+        |rule: &FaultRule| rule.fault() != InjectedFault::Refuse && !rule.fault().needs_tls();
+    !rule.is_some_and(leaves_a_record) || handle.requests().iter().any(|request| request.injected.is_some())
 }
 
 /// Opens the port that `refuse` has closed, after a while. It never ends.

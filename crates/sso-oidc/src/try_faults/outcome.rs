@@ -22,6 +22,8 @@ pub(super) struct Outcome {
     took: Duration,
     report: Report,
     expected: Expected,
+    /// Whether the fault acted on a request, as far as that can be told.
+    has_acted: bool,
 }
 
 impl Outcome {
@@ -33,7 +35,12 @@ impl Outcome {
         expected: Expected,
     ) -> Self {
         let fault = rule.map(ToString::to_string);
-        Self { fault, exit: status.map(child::number), took, report, expected }
+        Self { fault, exit: status.map(child::number), took, report, expected, has_acted: true }
+    }
+
+    /// Returns the same outcome of a run whose fault never acted.
+    pub(super) fn without_fault(self) -> Self {
+        Self { has_acted: false, ..self }
     }
 
     const fn is_signed_in(&self) -> bool {
@@ -48,6 +55,8 @@ impl Outcome {
     const fn fault_of_command(&self) -> Option<&'static str> {
         match (self.exit, self.is_signed_in(), self.expected) {
             (None, ..) => Some("did not end in time"),
+            // Otherwise the run would prove nothing.
+            _ if !self.has_acted => Some("never met the fault"),
             (Some(0), false, _) => Some("succeeded without a token"),
             (Some(1..), true, _) => Some("got a token and failed"),
             (Some(1..), false, Expected::SignsIn) => Some("did not sign in"),
@@ -111,7 +120,7 @@ mod tests {
         let verdict = |exit, sign_ins, expected| {
             let mut report = Report::default();
             report.sign_ins = sign_ins;
-            Outcome { fault: None, exit, took: Duration::ZERO, report, expected }.verdict()
+            Outcome { fault: None, exit, took: Duration::ZERO, report, expected, has_acted: true }.verdict()
         };
         for expected in [Expected::SignsIn, Expected::Ends] {
             assert_eq!(verdict(None, 0, expected), "did not end in time");
