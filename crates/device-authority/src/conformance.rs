@@ -41,6 +41,18 @@ impl Check {
     /// Runs the check at a store. The seed makes the ids and codes, so use another one for each run at the same
     /// store.
     ///
+    /// ```
+    /// use std::sync::Mutex;
+    /// use device_authority::{Capacity, Memory, conformance};
+    /// let store = Mutex::new(Memory::new(Capacity::default()));
+    /// let check = conformance::CHECKS.first().ok_or("there are some")?;
+    /// pollster::block_on(check.run(&store, 1))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the records of the check in the store.
+    ///
     /// # Errors
     /// What the store did instead.
     pub async fn run(&self, store: &dyn Store, seed: u64) -> Result<(), Broken> {

@@ -96,6 +96,15 @@ pub enum FileStoreError {
 impl FileStore {
     /// Opens the file, or creates it, readable by its owner only. Reads all records into memory.
     ///
+    /// ```
+    /// use sso_oidc_server::{Capacity, FileStore};
+    /// let folder = tempfile::tempdir()?;
+    /// let store = FileStore::open(folder.path().join("sso-oidc.redb"), Capacity::default())?;
+    /// drop(store); // writes what is left
+    /// assert!(FileStore::open(folder.path(), Capacity::default()).is_err()); // a folder is no store
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`FileStoreError`] if another process uses the file, or if it cannot be read or written.
     pub fn open(path: impl AsRef<Path>, capacity: Capacity) -> Result<Self, FileStoreError> {
