@@ -1,14 +1,16 @@
 //! Control of the server from inside its process.
 
 use core::sync::atomic::Ordering;
+use core::time::Duration;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use device_authority::{Counts, PersonError, UserDecision};
+use device_authority::{Counts, Moment, PersonError, UserDecision};
 
 use crate::state::State;
 #[cfg(feature = "faults")]
 use crate::{FaultRule, ServeError};
-use crate::{RecordedRequest, Report};
+use crate::{RecordedRequest, Report, TimeInPast};
 
 /// The handle of a running server. Clones control the same server. A handle may outlive its server.
 ///
@@ -132,6 +134,59 @@ impl Handle {
         let now = self.state.now();
         let pending = pollster::block_on(self.state.store().pending(now)).unwrap_or_default();
         pending.iter().map(ToString::to_string).collect()
+    }
+
+    /// Returns the time of the server's clock. It is the system's time of the start, carried on by a clock without steps
+    /// and by [`Handle::advance`].
+    #[must_use]
+    pub fn time(&self) -> SystemTime {
+        let now = self.state.now().since_epoch();
+        // A platform whose time ends earlier shows the epoch.
+        UNIX_EPOCH.checked_add(now).unwrap_or(UNIX_EPOCH)
+    }
+
+    /// Moves the server's clock on, so that a test need not wait. Codes, tokens, registrations and sign-ins expire, the
+    /// polling interval is over, and the count of wrong codes ends, as after a real wait. The time limits of connections
+    /// and the times in the log stay. Processes that share a store have a clock each.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sso_oidc_server::{Client, Config, InProcess, PersonError};
+    ///
+    /// let config = Config::default().with_client(Client::public("my-tool"));
+    /// let service = InProcess::new(config, || Duration::ZERO)?;
+    /// let handle = service.handle();
+    /// # let url = format!("{}/oauth/device_authorization", service.endpoint());
+    /// # let ask = http::Request::post(url).header("content-type", "application/x-www-form-urlencoded");
+    /// service.answer(&ask.body(&b"client_id=my-tool"[..])?); // a device asks
+    /// let user_code = handle.pending().pop().ok_or("a device waits")?;
+    /// handle.advance(Duration::from_secs(600));
+    /// assert_eq!(handle.approve(&user_code), Err(PersonError::Expired));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn advance(&self, by: Duration) {
+        self.state.clock.advance(by);
+    }
+
+    /// Moves the server's clock on to this time; see [`Handle::advance`]. It goes on from there.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sso_oidc_server::TestServer;
+    ///
+    /// let handle = TestServer::start().handle();
+    /// let tomorrow = handle.time() + Duration::from_secs(24 * 3600);
+    /// handle.set_time(tomorrow)?;
+    /// assert!(handle.time() >= tomorrow);
+    /// assert!(handle.set_time(std::time::UNIX_EPOCH).is_err());
+    /// # Ok::<(), sso_oidc_server::TimeInPast>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`TimeInPast`] if the server's clock is past this time. Then it stays as it is, because an expired code must not
+    /// be valid again.
+    pub fn set_time(&self, time: SystemTime) -> Result<(), TimeInPast> {
+        self.state.clock.set(Moment::from(time))
     }
 
     /// Returns the server's counters.

@@ -138,6 +138,7 @@ mod tls;
 
 pub use accounts::{Account, Role};
 pub use approval::{Approval, ApprovalError};
+pub use clock::TimeInPast;
 pub use config::{Config, Limits, SharedStore};
 pub use device_authority::{
     Capacity, ClientRecord, Counts, GuessLimit, Memory, PersonError, RegistrationKey, Rotation, ServerPolicy,

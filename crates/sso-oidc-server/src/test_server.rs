@@ -3,12 +3,13 @@
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 
 use tokio::sync::oneshot;
 
 #[cfg(feature = "faults")]
 use crate::FaultRule;
-use crate::{Config, Handle, PersonError, RecordedRequest, Report, ServeError, Server};
+use crate::{Config, Handle, PersonError, RecordedRequest, Report, ServeError, Server, TimeInPast};
 
 /// The longest wait for a dropped server to stop. After it the thread runs on.
 const STOP: Duration = Duration::from_secs(3);
@@ -186,6 +187,40 @@ impl TestServer {
     #[must_use]
     pub fn pending(&self) -> Vec<String> {
         self.handle.pending()
+    }
+
+    /// Returns the time of the server's clock.
+    #[must_use]
+    pub fn time(&self) -> SystemTime {
+        self.handle.time()
+    }
+
+    /// Moves the server's clock on; see [`Handle::advance`].
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sso_oidc_server::TestServer;
+    /// let server = TestServer::start();
+    /// let (began, hour) = (server.time(), Duration::from_secs(3600));
+    /// server.advance(hour);
+    /// assert!(server.time() >= began + hour);
+    /// ```
+    pub fn advance(&self, by: Duration) {
+        self.handle.advance(by);
+    }
+
+    /// Moves the server's clock on to this time; see [`Handle::set_time`].
+    ///
+    /// ```
+    /// use sso_oidc_server::TestServer;
+    /// let server = TestServer::start();
+    /// assert!(server.set_time(std::time::UNIX_EPOCH).is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// The same as for [`Handle::set_time`].
+    pub fn set_time(&self, time: SystemTime) -> Result<(), TimeInPast> {
+        self.handle.set_time(time)
     }
 
     /// Disables the faults of [`Config::with_fault`], and waits until a closed port is open again.
