@@ -11,7 +11,10 @@ use oidc_proto::Client;
 use crate::FaultRule;
 #[cfg(feature = "tls")]
 use crate::Tls;
-use crate::{Account, Approval, accounts};
+use crate::{Account, Approval, Control, accounts};
+
+/// The number of requests that a server for tests remembers.
+pub(crate) const REMEMBERED: usize = 10_000;
 
 /// Limits on a peer's use of bytes, time and connections.
 ///
@@ -159,7 +162,7 @@ impl Eq for SharedStore {}
 /// ```
 /// use core::time::Duration;
 /// use sso_oidc_server::{
-///     Account, Approval, Capacity, Client, Config, Limits, RegistrationKey, Role, Rotation, Secret,
+///     Account, Approval, Capacity, Client, Config, Control, Limits, RegistrationKey, Role, Rotation, Secret,
 ///     ServerPolicy, SlowDown, TestServer,
 /// };
 ///
@@ -182,6 +185,7 @@ impl Eq for SharedStore {}
 ///     .with_accounts([Account::new("012345678901", "Sandbox").with_role(Role::new("ReadOnly"))])
 ///     .with_client_for(Client::new("my-service", Secret::from("secret")), ["openid"])
 ///     .with_report()
+///     .with_control(Control::new(Secret::from("token")))
 ///     .with_remembered_requests(10);
 /// assert_eq!((config.clients.len(), config.policy.interval.as_secs()), (2, 5));
 /// assert!(TestServer::with(config).is_ok());
@@ -226,6 +230,8 @@ pub struct Config {
     /// Whether [`crate::Handle::report`] tells how the clients behave. Default: no, because it reads each token request
     /// twice.
     pub report: bool,
+    /// The control API. Default: none. An [`InProcess`](crate::InProcess) service has none, like no address.
+    pub control: Option<Control>,
     /// The injected faults. The first rule that applies to a request wins. Default: none.
     #[cfg(feature = "faults")]
     pub faults: Vec<FaultRule>,
@@ -253,6 +259,7 @@ impl Default for Config {
             accounts: accounts::example(),
             remember_requests: 0,
             report: false,
+            control: None,
             #[cfg(feature = "faults")]
             faults: Vec::new(),
             #[cfg(feature = "faults")]
@@ -406,6 +413,17 @@ impl Config {
     ) -> Self {
         let scopes = scopes.into_iter().map(Into::into).collect();
         self.clients.push(ClientRecord::preconfigured(client, Some(scopes)));
+        self
+    }
+
+    /// Lets another process control the server; see [`Control`]. The server then remembers 10,000 requests, unless the
+    /// configuration sets a number.
+    #[must_use]
+    pub fn with_control(mut self, control: Control) -> Self {
+        self.control = Some(control);
+        if self.remember_requests == 0 {
+            self.remember_requests = REMEMBERED;
+        }
         self
     }
 

@@ -32,6 +32,12 @@ pub enum ServeError {
         /// The rejected URL.
         url: String,
     },
+    /// The token of the control API is empty, or not fit for a header.
+    #[error("the control token must have visible ASCII characters only, and at least one")]
+    ControlToken,
+    /// The store belongs to the program, so the server cannot empty it.
+    #[error("the store of the configuration can be emptied by its owner only")]
+    ForeignStore,
     /// The store does not answer.
     #[error("failed to use the store")]
     Store {

@@ -8,6 +8,7 @@ use oidc_proto::{FaultCode, Operation};
 
 #[cfg(feature = "faults")]
 use crate::InjectedFault;
+use crate::details::Details;
 use crate::grant_id::Presented;
 use crate::record::RecordedRequest;
 use crate::reply::ErrorName;
@@ -27,6 +28,7 @@ pub(crate) struct Exchange {
     pub(crate) request_id: Option<RequestId>,
     /// The code or token that the request presented, for the report.
     pub(crate) grant: Option<Presented>,
+    pub(crate) details: Details,
     #[cfg(feature = "faults")]
     pub(crate) injected: Option<InjectedFault>,
     #[cfg(feature = "faults")]
@@ -35,12 +37,7 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// Creates an exchange without a response.
-    pub(crate) const fn new(
-        head: Parts,
-        peer: Peer,
-        operation: Option<Operation>,
-        arrived: Duration,
-    ) -> Self {
+    pub(crate) fn new(head: Parts, peer: Peer, operation: Option<Operation>, arrived: Duration) -> Self {
         Self {
             head,
             peer,
@@ -50,6 +47,7 @@ impl Exchange {
             error: None,
             request_id: None,
             grant: None,
+            details: Details::default(),
             #[cfg(feature = "faults")]
             injected: None,
             #[cfg(feature = "faults")]
@@ -74,8 +72,11 @@ impl Exchange {
         if let Some(mut collector) = state.collector() {
             collector.add(self.event());
         }
-        let Some(mut records) = state.records() else { return };
-        records.push(RecordedRequest {
+        if !state.records.keeps_any() {
+            return;
+        }
+        state.records.push(RecordedRequest {
+            number: 0,
             operation: self.operation,
             method: self.head.method.to_string(),
             path: path.to_owned(),
@@ -84,6 +85,13 @@ impl Exchange {
             status: self.status,
             error: self.error.as_ref().map(|error| error.as_str().to_owned()),
             request_id: self.request_id.map_or_else(String::new, |id| id.as_str().to_owned()),
+            client_id: self.details.client_id,
+            client_name: self.details.client_name,
+            scopes: self.details.scopes,
+            start_url: self.details.start_url,
+            user_code: self.details.user_code,
+            grant_type: self.details.grant_type,
+            issued: self.details.issued,
             #[cfg(feature = "faults")]
             injected: self.injected,
             #[cfg(feature = "faults")]

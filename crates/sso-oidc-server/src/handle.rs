@@ -205,7 +205,7 @@ impl Handle {
     /// responses.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.state.records().map_or_else(Vec::new, |records| records.all())
+        self.state.records.all()
     }
 
     /// Returns how the clients behaved so far, if [`crate::Config::with_report`] asked for it; otherwise only the
@@ -309,8 +309,13 @@ impl Handle {
     }
 
     fn decide(&self, user_code: &str, verdict: UserDecision) -> Result<(), PersonError> {
-        let now = self.state.now();
-        let decided = self.state.store().decide(&self.state.policy, None, user_code, verdict, now);
-        pollster::block_on(decided).unwrap_or(Err(PersonError::Unavailable))
+        pollster::block_on(self.settle(user_code, verdict))
+    }
+
+    /// Decides a device, as a task.
+    pub(crate) async fn settle(&self, user_code: &str, verdict: UserDecision) -> Result<(), PersonError> {
+        let (state, now) = (&self.state, self.state.now());
+        let decided = state.store().decide(&state.policy, None, user_code, verdict, now).await;
+        decided.unwrap_or(Err(PersonError::Unavailable))
     }
 }

@@ -6,6 +6,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use oidc_proto::{Body, Fault, REQUEST_ID};
 
+use crate::details::Details;
 use crate::exchange::Exchange;
 use crate::reply::{Reply, text};
 use crate::router::{Handler, NoRoute, Route, Step, allowed, route};
@@ -39,7 +40,7 @@ pub(crate) async fn respond(
     let known = route.as_ref().ok();
     let operation = known.and_then(|route| route.operation());
     let spelling = known.and_then(|route| route.spelling());
-    let (mut arrived, mut grant) = (None, None);
+    let (mut arrived, mut grant, mut details) = (None, None, Details::default());
     let Reply { mut response, error } = match (limits::error_of_head(state, &head, spelling), route) {
         (Some(reply), _) => reply,
         (None, Err(no_route)) => refuse(no_route, path),
@@ -51,7 +52,12 @@ pub(crate) async fn respond(
                 Ok(body) => {
                     let now = state.clock.at(up);
                     grant = state.grant_for_report(route, &head, &body);
-                    handle(&Context { state, peer, head: &head, body: &body, now }, route).await
+                    let context = Context { state, peer, head: &head, body: &body, now };
+                    let reply = handle(&context, route).await;
+                    if state.records.keeps_any() {
+                        details = Details::of(&context, route, &reply.response).await;
+                    }
+                    reply
                 }
                 // The server does not wait for the rest of the body, so the connection cannot be reused.
                 Err(fault) => Reply::fault(spelling.unwrap_or_default(), fault).closing(),
@@ -69,6 +75,7 @@ pub(crate) async fn respond(
     exchange.status = response.status().as_u16();
     exchange.error = error;
     exchange.grant = grant;
+    exchange.details = details;
     exchange.request_id = Some(id);
     (response, exchange)
 }

@@ -95,6 +95,7 @@
 //!
 //! For `/authorize`, [`Approval::Auto`] and [`Approval::Deny`] decide without a page: the response to the GET is
 //! the redirect.
+#![doc = include_str!("control/about.md")]
 #![cfg_attr(feature = "faults", doc = include_str!("fault/about.md"))]
 
 mod accounts;
@@ -105,8 +106,11 @@ mod clock;
 mod config;
 mod connection;
 mod connections;
+mod control;
 mod csrf;
+mod details;
 mod discovery;
+mod duration;
 mod entropy;
 mod error;
 mod exchange;
@@ -140,10 +144,12 @@ pub use accounts::{Account, Role};
 pub use approval::{Approval, ApprovalError};
 pub use clock::TimeInPast;
 pub use config::{Config, Limits, SharedStore};
+pub use control::{Control, Device, DeviceStatus};
 pub use device_authority::{
     Capacity, ClientRecord, Counts, GuessLimit, Memory, PersonError, RegistrationKey, Rotation, ServerPolicy,
     SlowDown, Store, StoreError, TooManyGuesses, WeakKey,
 };
+pub use duration::parse_duration;
 pub use error::ServeError;
 #[cfg(feature = "faults")]
 pub use fault::{FaultError, FaultRule, FaultRuleError, InjectedFault};

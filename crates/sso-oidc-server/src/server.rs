@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::connection;
 use crate::connections::Connections;
+use crate::control::Listening;
 #[cfg(feature = "faults")]
 use crate::fault::listener::Listener;
 use crate::listen::listen;
@@ -49,6 +50,7 @@ pub struct Server {
     listener: Listener,
     address: SocketAddr,
     state: Arc<State>,
+    control: Option<Listening>,
 }
 
 impl Server {
@@ -75,10 +77,15 @@ impl Server {
         let wanted = config.listen;
         let listener = listen(wanted).map_err(|source| ServeError::listen(wanted, source))?;
         let address = listener.local_addr().map_err(|source| ServeError::listen(wanted, source))?;
+        let control = config.control.as_ref().map(Listening::bind).transpose()?;
         let state = Arc::new(State::new(config, address, Clock::start()).await?);
+        let control = control.map(|(listening, url)| {
+            state.control_endpoint.get_or_init(|| url);
+            listening
+        });
         #[cfg(feature = "faults")]
         let listener = Listener::new(listener, address, Arc::clone(&state))?;
-        Ok(Self { listener, address, state })
+        Ok(Self { listener, address, state, control })
     }
 
     /// Returns the listening address, with the port that the system chose for port 0.
@@ -137,7 +144,13 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future closes the port and all connections at once.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, state, .. } = self;
+        let control_handle = self.handle();
+        let Self { listener, state, control, .. } = self;
+        // It answers until the return, which drops it.
+        let mut controlling = JoinSet::new();
+        if let Some(control) = control {
+            controlling.spawn(control.serve(control_handle));
+        }
         let mut shutdown = core::pin::pin!(shutdown);
         let connections = Connections::new(&state.limits);
         let graceful = GracefulShutdown::new();

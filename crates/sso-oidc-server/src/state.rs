@@ -3,12 +3,14 @@
 use core::fmt;
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use device_authority::{Memory, Moment, Rotation, ServerPolicy, Store};
+use device_authority::{Capacity, Memory, Moment, Rotation, ServerPolicy, Store};
 use http::request::Parts;
 use oidc_proto::{Dialect, Operation};
 
+#[cfg(feature = "faults")]
+use crate::FaultRule;
 use crate::clock::Clock;
 use crate::csrf::CsrfKey;
 use crate::entropy::entropy;
@@ -44,11 +46,18 @@ pub(crate) struct State {
     /// The certificates of a server that speaks HTTPS.
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::acceptor::Acceptor>,
-    remembers: bool,
     /// The collector of the report, if the configuration wants one.
     collector: Option<Mutex<Collector>>,
     store: SharedStore,
-    records: Mutex<Records>,
+    pub(crate) records: Records,
+    /// The store, if it is the server's own.
+    memory: Option<Arc<Mutex<Memory>>>,
+    capacity: Capacity,
+    /// The URL of the control API, if there is one.
+    pub(crate) control_endpoint: OnceLock<String>,
+    /// The faults of the configuration.
+    #[cfg(feature = "faults")]
+    pub(crate) configured_faults: Vec<FaultRule>,
 }
 
 /// A request with its body, for a handler.
@@ -83,8 +92,15 @@ impl State {
         crate::fault::check::check(&config)?;
         #[cfg(feature = "tls")]
         let tls = crate::tls::acceptor::Acceptor::new(&config, address.ip(), &hosts)?;
-        let memory = || SharedStore(Arc::new(Mutex::new(Memory::new(config.capacity))));
-        let store = config.store.unwrap_or_else(memory);
+        let (store, memory) = match config.store {
+            Some(store) => (store, None),
+            None => {
+                let memory = Arc::new(Mutex::new(Memory::new(config.capacity)));
+                (SharedStore(Arc::clone(&memory) as Arc<dyn Store>), Some(memory))
+            }
+        };
+        #[cfg(feature = "faults")]
+        let configured_faults = config.faults.clone();
         let mut policy = config.policy.with_verification_uri(format!("{}/device", hosts.public_url));
         for client in config.clients {
             policy = policy.with_client(client);
@@ -108,13 +124,18 @@ impl State {
             requests: AtomicU64::new(0),
             request_ids: RequestIds::new(),
             #[cfg(feature = "faults")]
-            faults: crate::fault::faults::Faults::new(config.faults, config.retry_after),
+            faults: crate::fault::faults::Faults::new(config.faults, config.retry_after)
+                .prepared(config.control.is_some()),
             #[cfg(feature = "tls")]
             tls,
             collector,
-            remembers: config.remember_requests > 0,
             store,
-            records: Mutex::new(Records::new(config.remember_requests)),
+            records: Records::new(config.remember_requests),
+            memory,
+            capacity: config.capacity,
+            control_endpoint: OnceLock::new(),
+            #[cfg(feature = "faults")]
+            configured_faults,
         })
     }
 
@@ -132,14 +153,21 @@ impl State {
         &*self.store.0
     }
 
-    /// Locks the latest requests; `None` if the server remembers none.
-    pub(crate) fn records(&self) -> Option<MutexGuard<'_, Records>> {
-        self.remembers.then(|| self.records.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// Locks the collector of the report; `None` if there is to be none.
     pub(crate) fn collector(&self) -> Option<MutexGuard<'_, Collector>> {
         self.collector.as_ref().map(|collector| collector.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Forgets all records, requests and counts of clients' behaviour. Returns whether the store is the server's own,
+    /// without which nothing is done.
+    pub(crate) fn forget(&self) -> bool {
+        let Some(memory) = &self.memory else { return false };
+        *memory.lock().unwrap_or_else(PoisonError::into_inner) = Memory::new(self.capacity);
+        self.records.clear();
+        if let Some(mut collector) = self.collector() {
+            *collector = Collector::new(self.policy.interval);
+        }
+        true
     }
 
     /// Returns the code or token that a request presents, if there is to be a report.

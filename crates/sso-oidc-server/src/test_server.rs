@@ -9,12 +9,11 @@ use tokio::sync::oneshot;
 
 #[cfg(feature = "faults")]
 use crate::FaultRule;
+use crate::config::REMEMBERED;
 use crate::{Config, Handle, PersonError, RecordedRequest, Report, ServeError, Server, TimeInPast};
 
 /// The longest wait for a dropped server to stop. After it the thread runs on.
 const STOP: Duration = Duration::from_secs(3);
-/// The number of requests that a test server remembers.
-const REMEMBERED: usize = 10_000;
 
 /// A server on a free loopback port, with its own thread and runtime. It stops when dropped. Blocking and
 /// async tests can start, use and drop it.

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-/// The units, with their length in milliseconds.
-const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+use sso_oidc_server::parse_duration as parse;
 
 /// Parses a duration. A number alone means seconds.
 ///
@@ -21,18 +20,6 @@ pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
     parse(text)
         .filter(|duration| *duration >= Duration::from_secs(1))
         .ok_or_else(|| "expected at least one second, such as 1s, 30, 15m, 8h or 90d".to_owned())
-}
-
-fn parse(text: &str) -> Option<Duration> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    let millis = match unit {
-        "" => 1_000,
-        unit => UNITS.iter().find(|(name, _)| *name == unit)?.1,
-    };
-    // Times are added to those of the system, so an absurd one is refused here.
-    let number = u64::from(number.parse::<u32>().ok()?);
-    Some(Duration::from_millis(number.checked_mul(millis)?))
 }
 
 #[cfg(test)]

@@ -23,7 +23,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// The fault state that all connections share.
 pub(crate) struct Faults {
     armed: Mutex<Arc<[Armed]>>,
-    /// Whether there was ever a rule. Connections from before stay without faults, so they end then.
+    /// Whether there was ever a rule, or may be one on every connection. Connections from before stay without faults, so
+    /// they end then.
     began: watch::Sender<bool>,
     /// The address of the server; unset if it has no connections.
     listening: OnceLock<IpAddr>,
@@ -72,6 +73,13 @@ impl Faults {
             ended: Mutex::default(),
             waiting: Mutex::new(Vec::new()),
         }
+    }
+
+    /// Serves every connection so that faults may begin on it, if this is wanted. Otherwise a connection is closed when
+    /// faults begin, and a client may be about to send a request on it.
+    pub(crate) fn prepared(self, is_wanted: bool) -> Self {
+        self.began.send_modify(|began| *began |= is_wanted);
+        self
     }
 
     /// Notes the address of the server's listener, and binds the redirect target if a rule needs it.
