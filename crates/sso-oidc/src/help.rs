@@ -120,6 +120,7 @@ const EXAMPLES: [(&str, &[&str]); 27] = [
             "sso-oidc serve --approve after-polls=2 --report --report-fail -- my-tool login",
             "sso-oidc serve --listen 8765 --approve auto",
             "sso-oidc serve --fault unavailable@poll:1",
+            "sso-oidc serve --control 0 -- python3 -m unittest",
         ],
     ),
     (

@@ -9,6 +9,8 @@ use sso_oidc_server::{RegistrationKey, Secret};
 
 use crate::exit::{Failure, chain};
 
+/// The name of the secret in messages.
+const WHAT: &str = "registration key";
 /// The largest accepted key file, in bytes.
 const LONGEST: u64 = 4096;
 
@@ -20,11 +22,11 @@ pub(crate) fn of(path: &Path) -> Result<RegistrationKey, Failure> {
     let failed = |what: &str, error: &dyn std::fmt::Display| {
         Failure::other(format_args!("cannot {what} the registration key {}: {error}", path.display()))
     };
-    let text = match read(path) {
+    let text = match read(path, WHAT) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             make(path).map_err(|error| failed("create", &error))?;
             // Another server may have created the file first; then its key counts.
-            read(path)
+            read(path, WHAT)
         }
         found => found,
     };
@@ -35,7 +37,11 @@ pub(crate) fn of(path: &Path) -> Result<RegistrationKey, Failure> {
     })
 }
 
-fn read(path: &Path) -> io::Result<Secret> {
+/// Reads a small file with this kind of secret, and warns if other users can read it, too.
+///
+/// # Errors
+/// It is no regular file, too long, or cannot be read.
+pub(crate) fn read(path: &Path, what: &str) -> io::Result<Secret> {
     // A device may be endless, and a pipe may block.
     let found = fs::metadata(path)?;
     if !found.is_file() {
@@ -43,32 +49,40 @@ fn read(path: &Path) -> io::Result<Secret> {
     }
     #[cfg(unix)]
     if std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o077 != 0 {
-        tracing::warn!("other users can read the registration key {0}; run `chmod 600 {0}`", path.display());
+        tracing::warn!("other users can read the {what} {0}; run `chmod 600 {0}`", path.display());
     }
     if found.len() > LONGEST {
-        return Err(io::Error::other("it is longer than 4096 bytes, and not a key"));
+        return Err(io::Error::other("it is longer than 4096 bytes"));
     }
     let mut text = String::with_capacity(found.len() as usize + 1);
     File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
     Ok(Secret::new(text))
 }
 
-/// Creates the file atomically, with 256 random bits, for its owner only. An existing file stays.
-fn make(path: &Path) -> io::Result<()> {
+/// Returns 256 random bits in hexadecimal.
+///
+/// # Errors
+/// The system has no randomness.
+pub(crate) fn random() -> io::Result<Secret> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    let mut text = String::with_capacity(2 * bytes.len() + 1);
+    let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
         let _ = write!(text, "{byte:02x}");
     }
-    text.push('\n');
-    let text = Secret::new(text);
+    Ok(Secret::new(text))
+}
+
+/// Creates the file atomically, with 256 random bits, for its owner only. An existing file stays.
+fn make(path: &Path) -> io::Result<()> {
+    let text = random()?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     // `tempfile` creates files with mode 0600.
     let mut file = tempfile::Builder::new()
         .prefix(".sso-oidc-key-")
         .tempfile_in(directory.unwrap_or_else(|| Path::new(".")))?;
     file.write_all(text.expose().as_bytes())?;
+    file.write_all(b"\n")?;
     match file.persist_noclobber(path) {
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error.error),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use sso_oidc_server::Secret;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -17,6 +18,8 @@ use crate::exit::Failure;
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL_SSO"];
 /// The variables of a file with trusted certificates: for AWS's tools, and for OpenSSL and rustls.
 const CA_BUNDLES: [&str; 2] = ["AWS_CA_BUNDLE", "SSL_CERT_FILE"];
+/// The variables of the control API: its URL and its token.
+const CONTROL: [&str; 2] = ["SSO_OIDC_CONTROL_URL", "SSO_OIDC_CONTROL_TOKEN"];
 /// The variables of a region. botocore reads only the second one.
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// The region of the server's own clients.
@@ -40,6 +43,8 @@ pub(crate) struct Host<'a> {
     pub(crate) endpoint: &'a str,
     /// The certificate of the server's CA, if it made one.
     pub(crate) ca_file: Option<&'a Path>,
+    /// The URL of the control API, and its token.
+    pub(crate) control: Option<(&'a str, &'a Secret)>,
 }
 
 impl Guest {
@@ -66,6 +71,13 @@ impl Guest {
             for name in CA_BUNDLES {
                 command.env(name, file);
             }
+        }
+        for name in CONTROL {
+            command.env_remove(name);
+        }
+        if let Some((url, token)) = host.control {
+            let [url_name, token_name] = CONTROL;
+            command.env(url_name, url).env(token_name, token.expose());
         }
         let region = environment.first(&REGIONS).unwrap_or(REGION);
         for name in REGIONS.iter().filter(|name| environment.get(name).is_none()) {

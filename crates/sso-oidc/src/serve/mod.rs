@@ -1,6 +1,8 @@
-//! `serve`: the local test server. It prints exactly one line on standard output, or runs a command, which has it.
+//! `serve`: the local test server. It prints the line with its URL on standard output, and those of the control
+//! API. Or it runs a command, which has standard output.
 
 pub(crate) mod command;
+mod control;
 mod ready_file;
 pub(crate) mod report;
 mod rules;
@@ -19,6 +21,7 @@ use tokio::sync::oneshot;
 use tracing::level_filters::LevelFilter;
 
 use self::command::{Guest, Host};
+use self::control::{ControlArgs, Token};
 use self::ready_file::ReadyFile;
 use self::report::ReportArgs;
 use self::rules::RulesArgs;
@@ -45,6 +48,9 @@ AWS_PROFILE are unset. --keep-home is for a tool that needs files of the real on
 The exit code is that of the command, or 128 and the number of the signal that ended it. It is 127 if the command is not \
 found, and 126 if it cannot be run. Ctrl-C and SIGTERM go to the command. If the server cannot start, the command does not \
 run, and the exit code is 255.
+
+--control lets another process play the person, move the clock and read the requests, with a token. Its address and the token \
+follow the URL on standard output; a command has them in SSO_OIDC_CONTROL_URL and SSO_OIDC_CONTROL_TOKEN.
 
 --report counts what a correct client does not do: polls before the interval, without the five seconds of each slow_down, or \
 after the end; spent secrets sent again, redirects followed, and secrets in a query.";
@@ -115,6 +121,9 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     report: ReportArgs,
 
+    #[command(flatten)]
+    control: ControlArgs,
+
     /// Run this command with the server, and stop the server at its end
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -145,8 +154,8 @@ fn oauth_client(text: &str) -> Result<Client, &'static str> {
 }
 
 impl ServeArgs {
-    /// Returns the configuration of the server.
-    fn config(&self) -> Result<Config, Failure> {
+    /// Returns the configuration of the server, and the token of the control API.
+    fn config(&self) -> Result<(Config, Option<Token>), Failure> {
         let mut config = self.rules.config().with_listen(self.listen);
         if let Some(url) = &self.public_url {
             config = config.with_public_url(url);
@@ -166,7 +175,8 @@ impl ServeArgs {
         let config = self.store.apply(config)?;
         let config =
             if self.accept_unknown_clients { config.with_unknown_clients_accepted() } else { config };
-        self.faults.apply(self.report.apply(self.tls.apply(config)?), self.tls.makes_ca())
+        let config = self.faults.apply(self.report.apply(self.tls.apply(config)?), self.tls.makes_ca())?;
+        self.control.apply(config)
     }
 
     /// Starts the log. The standard error of a command is the command's own, unless `--debug` asks for the log.
@@ -197,7 +207,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<ExitCode, Fai
         return print_data(&faults::list()).map(|()| Exit::Success.into());
     }
     let _log = args.start_log(settings)?;
-    let config = args.config()?;
+    let (config, token) = args.config()?;
     args.ready_file.as_deref().map_or(Ok(()), ReadyFile::clear)?;
     // One thread serves all connections: a response takes microseconds, and decisions are made one at a time anyway.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -214,14 +224,17 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<ExitCode, Fai
         let ready_file = args.ready_file.as_deref().map(|path| ReadyFile::write(path, &server.endpoint()));
         let _ready_file = ready_file.transpose()?;
         let endpoint = server.endpoint();
+        let control = token.as_ref().zip(handle.control_endpoint());
         if args.command.is_empty() {
-            print_data(&format!("listening on {endpoint}\n"))?;
+            let control = control.map(|(token, url)| token.lines(url)).unwrap_or_default();
+            print_data(&format!("listening on {endpoint}\n{control}"))?;
             args.advise(&server, ca_file.as_ref());
             until_stopped(server, &mut signals).await;
             let fails = args.report.finish(&handle.report(), false)?;
             return Ok(if fails { Exit::Findings } else { Exit::Success }.into());
         }
-        let host = Host { endpoint: &endpoint, ca_file: ca_file.as_ref().map(CaFile::path) };
+        let control = control.map(|(token, url)| (url, &token.secret));
+        let host = Host { endpoint: &endpoint, ca_file: ca_file.as_ref().map(CaFile::path), control };
         let guest = Guest::new(&args.command, host, args.keep_home, settings.environment())?;
         args.advise(&server, ca_file.as_ref());
         let status = beside(server, guest.run(&mut signals)).await?;
