@@ -53,7 +53,10 @@ fn issue(
     }
     scope::check_asked(client, &request.scope)?;
     let (device_code, fingerprint) = secret_with_fingerprint(entropy)?;
-    let user_code = UserCode::random(entropy)?;
+    let user_code = match entropy.user_code() {
+        Some(chosen) => chosen,
+        None => UserCode::random(entropy)?,
+    };
     let expires_at = now.after(policy.device_ttl);
     let record = DeviceRecord {
         device_code: fingerprint,

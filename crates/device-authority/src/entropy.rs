@@ -2,7 +2,7 @@
 
 use oidc_proto::{Fault, FaultCode, Secret};
 
-use crate::Fingerprint;
+use crate::{Fingerprint, UserCode};
 
 /// A source of unpredictable bytes. A driver passes the operating system's, a test a seeded one. Closures of
 /// the same signature implement it.
@@ -37,6 +37,32 @@ pub trait Entropy {
     /// Returns [`NoEntropy`] if the source fails. The operation then fails with `InternalServerException` and
     /// changes nothing.
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
+
+    /// Returns the user code to issue next in place of a random one. A server for tests chooses it. The default is
+    /// `None`.
+    ///
+    /// ```
+    /// use device_authority::{Entropy, NoEntropy, UserCode};
+    ///
+    /// struct Chosen(UserCode);
+    ///
+    /// impl Entropy for Chosen {
+    ///     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+    ///         bytes.fill(7); // not random: for a test
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn user_code(&mut self) -> Option<UserCode> {
+    ///         Some(self.0)
+    ///     }
+    /// }
+    /// let mut source = Chosen(UserCode::typed("BCDF-GHJK").ok_or("it is a user code")?);
+    /// assert_eq!(source.user_code().map(|code| code.to_string()).as_deref(), Some("BCDF-GHJK"));
+    /// # Ok::<(), &str>(())
+    /// ```
+    fn user_code(&mut self) -> Option<UserCode> {
+        None
+    }
 }
 
 impl<F: FnMut(&mut [u8]) -> Result<(), NoEntropy>> Entropy for F {
