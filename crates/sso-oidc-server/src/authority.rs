@@ -17,6 +17,8 @@ use oidc_proto::{
 use crate::Approval;
 use crate::entropy::entropy;
 use crate::reply::{self, Reply};
+#[cfg(feature = "script")]
+use crate::script::play;
 use crate::state::{Context, State};
 
 /// Returns the reply to an operation.
@@ -126,7 +128,8 @@ async fn oauth(context: &Context<'_>, operation: Operation) -> Result<Response<B
     let headers = &context.head.headers;
     let policy = &state.oauth_policy;
     if operation == Operation::RevokeToken {
-        let request = RevocationRequest::decode_request(headers, body)?;
+        let mut request = RevocationRequest::decode_request(headers, body)?;
+        request.token = state.real(request.token);
         state.store().revoke_token(policy, &request, now).await.map_err(in_oauth)??;
         // RFC 7009 §2.2: the status is the whole response.
         return Ok(Response::new(Body::new(Vec::new())));
@@ -192,16 +195,31 @@ async fn start(
     request: &StartDeviceAuthorizationRequest,
     now: Moment,
 ) -> Result<Result<DeviceAuthorization, Fault>, StoreError> {
-    let made = state.store().start_device_authorization(policy, request, now, &mut entropy).await?;
+    let (made, is_scripted) = issue(state, policy, request, now).await?;
     let decision = match state.approval {
         Approval::Auto => Some(UserDecision::Approve),
         Approval::Deny => Some(UserDecision::Deny),
         Approval::Manual | Approval::AfterPolls(_) | Approval::Expire => None,
     };
-    if let (Ok(device), Some(decision)) = (&made, decision) {
+    if let (Ok(device), Some(decision), false) = (&made, decision, is_scripted) {
         simulate(state, &device.user_code, decision, now).await?;
     }
     Ok(made)
+}
+
+/// Issues codes. Returns whether a script decides on the device.
+async fn issue(
+    state: &State,
+    policy: &ServerPolicy,
+    request: &StartDeviceAuthorizationRequest,
+    now: Moment,
+) -> Result<(Result<DeviceAuthorization, Fault>, bool), StoreError> {
+    #[cfg(feature = "script")]
+    if let Some(run) = &state.script {
+        return play::start(state, run, policy, request, now).await;
+    }
+    let made = state.store().start_device_authorization(policy, request, now, &mut entropy).await?;
+    Ok((made, false))
 }
 
 async fn create_token(
@@ -210,7 +228,24 @@ async fn create_token(
     request: &CreateTokenRequest,
     now: Moment,
 ) -> Result<Result<Token, Fault>, StoreError> {
-    simulated_person(state, &request.grant, now).await?;
+    #[cfg(feature = "script")]
+    if let Some(run) = &state.script {
+        return play::create_token(state, run, policy, request, now).await;
+    }
+    exchange(state, policy, request, now, true).await
+}
+
+/// Exchanges a grant for a token, after the decision of a simulated person if there is one.
+pub(crate) async fn exchange(
+    state: &State,
+    policy: &ServerPolicy,
+    request: &CreateTokenRequest,
+    now: Moment,
+    has_person: bool,
+) -> Result<Result<Token, Fault>, StoreError> {
+    if has_person {
+        simulated_person(state, &request.grant, now).await?;
+    }
     let exchanged = state.store().create_token(policy, request, now, &mut entropy).await?;
     if exchanged.ends_sign_in {
         warn_of_a_replay(&request.grant);
@@ -251,7 +286,8 @@ async fn simulated_person(state: &State, grant: &Grant, now: Moment) -> Result<(
     }
 }
 
-async fn simulate(
+/// Decides a device in the place of a person.
+pub(crate) async fn simulate(
     state: &State,
     user_code: &str,
     decision: UserDecision,

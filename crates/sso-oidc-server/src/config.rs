@@ -9,6 +9,8 @@ use oidc_proto::Client;
 
 #[cfg(feature = "faults")]
 use crate::FaultRule;
+#[cfg(feature = "script")]
+use crate::Script;
 #[cfg(feature = "tls")]
 use crate::Tls;
 use crate::{Account, Approval, Control, accounts};
@@ -232,6 +234,9 @@ pub struct Config {
     pub report: bool,
     /// The control API. Default: none. An [`InProcess`](crate::InProcess) service has none, like no address.
     pub control: Option<Control>,
+    /// The course of sign-ins. Default: none, and all follow the server's rules.
+    #[cfg(feature = "script")]
+    pub script: Option<Script>,
     /// The injected faults. The first rule that applies to a request wins. Default: none.
     #[cfg(feature = "faults")]
     pub faults: Vec<FaultRule>,
@@ -260,6 +265,8 @@ impl Default for Config {
             remember_requests: 0,
             report: false,
             control: None,
+            #[cfg(feature = "script")]
+            script: None,
             #[cfg(feature = "faults")]
             faults: Vec::new(),
             #[cfg(feature = "faults")]
@@ -424,6 +431,22 @@ impl Config {
         if self.remember_requests == 0 {
             self.remember_requests = REMEMBERED;
         }
+        self
+    }
+
+    /// Sets the course of sign-ins; see [`Script`].
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, TestServer};
+    /// let script = "[[sign_in]]\npolls = [{ fault = \"html-502\" }, \"token\"]".parse()?;
+    /// let server = TestServer::with(Config::default().with_script(script))?;
+    /// # drop(server);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "script")]
+    #[must_use]
+    pub fn with_script(mut self, script: Script) -> Self {
+        self.script = Some(script);
         self
     }
 

@@ -6,7 +6,7 @@ use device_authority::{
 use http::Response;
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::portal::bearer_token;
-use oidc_proto::{Body, Client, Dialect, Operation, Secret, ServerRequest};
+use oidc_proto::{Body, Client, Dialect, Grant, Operation, Secret, ServerRequest};
 use serde_json::Value;
 
 use crate::router::{Handler, Route};
@@ -102,7 +102,7 @@ impl Details {
             }
             ServerRequest::CreateToken(request) => {
                 let issued = |token: Option<String>, of: fn(Selector) -> Issued| {
-                    token.and_then(|token| Selector::of(&Secret::new(token))).map(of)
+                    token.and_then(|token| Selector::of(&context.state.real(Secret::new(token)))).map(of)
                 };
                 let details = Self {
                     scopes: request.scope,
@@ -112,7 +112,13 @@ impl Details {
                     ..Self::default()
                 };
                 let mut keys = Keys::default();
-                match GrantKey::of(&request.grant) {
+                let mut grant = request.grant;
+                if let Grant::DeviceCode { device_code: secret, .. }
+                | Grant::RefreshToken { refresh_token: secret } = &mut grant
+                {
+                    *secret = context.state.real(secret.clone());
+                }
+                match GrantKey::of(&grant) {
                     GrantKey::Device(selector) => keys.device = Some(DeviceKey::DeviceCode(selector)),
                     GrantKey::Refresh(selector) => keys.refresh = Some(selector),
                     _ => {}
@@ -147,7 +153,7 @@ impl Details {
     }
 
     async fn of_portal(context: &Context<'_>) -> Option<Self> {
-        let token = bearer_token(&context.head.headers).ok()?;
+        let token = context.state.real(bearer_token(&context.head.headers).ok()?);
         let mut keys = Keys::default();
         keys.access = Some(Selector::of(&token)?);
         let owner = Found::load(context.state, keys).await.owner?;

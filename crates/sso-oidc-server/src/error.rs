@@ -75,6 +75,10 @@ pub enum ServeError {
         /// The fault.
         fault: InjectedFault,
     },
+    /// The script has a delay, but [`InProcess`](crate::InProcess) has no time of its own to wait.
+    #[cfg(feature = "script")]
+    #[error("the script has a delay, which an in-process service cannot wait for")]
+    DelayNeedsConnection,
     /// The system has no thread or runtime left.
     #[error("failed to start the server thread")]
     Thread {

@@ -48,6 +48,12 @@ impl GrantId {
         Some((kind, Self(Sha256::digest(secret.expose()).into())))
     }
 
+    /// Returns the identity of this code or token.
+    #[cfg(feature = "script")]
+    pub(crate) fn of_secret(secret: &oidc_proto::Secret) -> Self {
+        Self(Sha256::digest(secret.expose()).into())
+    }
+
     #[cfg(test)]
     pub(crate) fn of_text(text: &str) -> Self {
         Self(Sha256::digest(text).into())

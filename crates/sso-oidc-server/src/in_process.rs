@@ -57,7 +57,8 @@ impl InProcess {
     ///
     /// # Errors
     /// The errors of [`Server::bind`](crate::Server::bind) that do not concern sockets;
-    /// [`ServeError::FaultNeedsConnection`].
+    /// [`ServeError::FaultNeedsConnection`]; with the feature
+    /// `script`, `DelayNeedsConnection`.
     pub fn new(
         config: Config,
         time: impl Fn() -> Duration + Send + Sync + 'static,
@@ -65,6 +66,16 @@ impl InProcess {
         #[cfg(feature = "faults")]
         if let Some(rule) = config.faults.first() {
             return Err(ServeError::FaultNeedsConnection { fault: rule.fault() });
+        }
+        #[cfg(feature = "script")]
+        if let Some(script) = &config.script {
+            #[cfg(feature = "faults")]
+            if let Some(fault) = script.faults().next() {
+                return Err(ServeError::FaultNeedsConnection { fault });
+            }
+            if script.waits() {
+                return Err(ServeError::DelayNeedsConnection);
+            }
         }
         let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 80);
         let state = pollster::block_on(State::new(config, address, Clock::of(time)))?;

@@ -36,6 +36,11 @@ impl<K: Copy + Eq + Hash, V> Latest<K, V> {
         self.entries.get(key)
     }
 
+    #[cfg(feature = "script")]
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.entries.get_mut(key)
+    }
+
     #[cfg(feature = "faults")]
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -96,6 +96,7 @@
 //! For `/authorize`, [`Approval::Auto`] and [`Approval::Deny`] decide without a page: the response to the GET is
 //! the redirect.
 #![doc = include_str!("control/about.md")]
+#![cfg_attr(feature = "script", doc = include_str!("script/about.md"))]
 #![cfg_attr(feature = "faults", doc = include_str!("fault/about.md"))]
 
 mod accounts;
@@ -132,6 +133,8 @@ mod reply;
 mod report;
 mod request_id;
 mod router;
+#[cfg(feature = "script")]
+mod script;
 mod server;
 mod state;
 #[cfg(feature = "file-store")]
@@ -158,6 +161,8 @@ pub use in_process::InProcess;
 pub use oidc_proto::{Client, Operation, Secret};
 pub use record::RecordedRequest;
 pub use report::{Finding, Report};
+#[cfg(feature = "script")]
+pub use script::{Script, ScriptError};
 pub use server::Server;
 #[cfg(feature = "file-store")]
 pub use store::{FileStore, FileStoreError};

@@ -27,7 +27,7 @@ pub(crate) async fn answer(context: &Context<'_>, operation: Operation) -> Reply
 async fn perform(context: &Context<'_>, operation: Operation) -> Result<Response<Body>, Fault> {
     let Context { state, now, .. } = *context;
     let query = context.head.uri.query().unwrap_or_default();
-    let token = bearer_token(&context.head.headers)?;
+    let token = state.real(bearer_token(&context.head.headers)?);
     if operation == Operation::Logout {
         state.store().logout(&token, now).await.map_err(unavailable)??;
         return Ok(LogoutRequest::encode_success(&()));

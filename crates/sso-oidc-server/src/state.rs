@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use device_authority::{Capacity, Memory, Moment, Rotation, ServerPolicy, Store};
 use http::request::Parts;
-use oidc_proto::{Dialect, Operation};
+use oidc_proto::{Dialect, Operation, Secret};
 
 #[cfg(feature = "faults")]
 use crate::FaultRule;
@@ -20,6 +20,8 @@ use crate::record::Records;
 use crate::report::Collector;
 use crate::request_id::RequestIds;
 use crate::router::{Handler, Route};
+#[cfg(feature = "script")]
+use crate::script::Run;
 use crate::{Account, Approval, Config, Limits, ServeError, SharedStore};
 
 /// The state that all connections share.
@@ -48,6 +50,9 @@ pub(crate) struct State {
     pub(crate) tls: Option<crate::tls::acceptor::Acceptor>,
     /// The collector of the report, if the configuration wants one.
     collector: Option<Mutex<Collector>>,
+    /// The script, and its progress.
+    #[cfg(feature = "script")]
+    pub(crate) script: Option<Run>,
     store: SharedStore,
     pub(crate) records: Records,
     /// The store, if it is the server's own.
@@ -101,6 +106,10 @@ impl State {
         };
         #[cfg(feature = "faults")]
         let configured_faults = config.faults.clone();
+        #[cfg(all(feature = "faults", feature = "script"))]
+        let scripted: Vec<_> = config.script.iter().flat_map(crate::Script::faults).collect();
+        #[cfg(all(feature = "faults", not(feature = "script")))]
+        let scripted = Vec::new();
         let mut policy = config.policy.with_verification_uri(format!("{}/device", hosts.public_url));
         for client in config.clients {
             policy = policy.with_client(client);
@@ -125,10 +134,13 @@ impl State {
             request_ids: RequestIds::new(),
             #[cfg(feature = "faults")]
             faults: crate::fault::faults::Faults::new(config.faults, config.retry_after)
-                .prepared(config.control.is_some()),
+                .prepared(config.control.is_some())
+                .with(&scripted),
             #[cfg(feature = "tls")]
             tls,
             collector,
+            #[cfg(feature = "script")]
+            script: config.script.map(Run::new),
             store,
             records: Records::new(config.remember_requests),
             memory,
@@ -158,12 +170,31 @@ impl State {
         self.collector.as_ref().map(|collector| collector.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Returns the server's own code or token in place of one that the script has chosen.
+    #[cfg(feature = "script")]
+    pub(crate) fn real(&self, secret: Secret) -> Secret {
+        match &self.script {
+            Some(run) => run.real(&secret),
+            None => secret,
+        }
+    }
+
+    #[cfg(not(feature = "script"))]
+    #[expect(clippy::unused_self, reason = "with the feature `script` it reads a field")]
+    pub(crate) const fn real(&self, secret: Secret) -> Secret {
+        secret
+    }
+
     /// Forgets all records, requests and counts of clients' behaviour. Returns whether the store is the server's own,
     /// without which nothing is done.
     pub(crate) fn forget(&self) -> bool {
         let Some(memory) = &self.memory else { return false };
         *memory.lock().unwrap_or_else(PoisonError::into_inner) = Memory::new(self.capacity);
         self.records.clear();
+        #[cfg(feature = "script")]
+        if let Some(run) = &self.script {
+            run.reset();
+        }
         if let Some(mut collector) = self.collector() {
             *collector = Collector::new(self.policy.interval);
         }

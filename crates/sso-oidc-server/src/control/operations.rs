@@ -172,6 +172,7 @@ impl Handle {
 
     pub(super) async fn end_token(&self, token: &Secret) -> Result<bool, StoreError> {
         let (state, now) = (&self.state, self.state.now());
+        let token = &state.real(token.clone());
         let Some(selector) = Selector::of(token) else { return Ok(false) };
         let mut keys = Keys::default();
         keys.refresh = Some(selector);

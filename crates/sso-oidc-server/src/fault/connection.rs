@@ -13,6 +13,8 @@ use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use oidc_proto::Operation;
+#[cfg(feature = "script")]
+use oidc_proto::{CreateTokenRequest, Grant, ServerRequest};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -43,6 +45,8 @@ struct RequestLine {
 /// A request after reading, and its response.
 struct Answered {
     message: Message,
+    /// The rule whose fault is injected.
+    rule: Option<FaultRule>,
     /// Whether to close the connection afterwards, because either side asked for it.
     close: bool,
 }
@@ -66,7 +70,7 @@ pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer, acti
         let wrapped = exchange(&state, connection, peer, rule, others_in_flight).await;
         let Some((answered, rest)) = wrapped else { return };
         activity.request();
-        let stays = inject::deliver(&state.faults, rest, answered.message, rule).await;
+        let stays = inject::deliver(&state.faults, rest, answered.message, answered.rule).await;
         activity.response();
         match stays {
             Some(rest) if !answered.close => connection = rest,
@@ -110,25 +114,29 @@ async fn own(context: &Context<'_>, route: &Route) -> Reply {
     }
 }
 
-/// Returns the response to a request, after this rule's fault, and writes the log line.
+/// Returns the response to a request, after this rule's fault or that of a script, and writes the log line. Returns the
+/// rule, too.
 async fn answer(
     state: &State,
     peer: Peer,
-    rule: Option<FaultRule>,
+    mut rule: Option<FaultRule>,
     others_in_flight: usize,
     request: Request<Incoming>,
-) -> Response<oidc_proto::Body> {
+) -> (Response<oidc_proto::Body>, Option<FaultRule>) {
     let (head, mut body) = request.into_parts();
     let route_of_head = route(&head.method, head.uri.path()).ok();
     let is_form = head.method == Method::POST;
     let reading = read_body(&state.limits, &mut body);
-    let fault = rule.map(|rule| rule.fault());
     let (mut response, mut exchange) =
-        respond(state, peer, head, reading, async |context: &Context<'_>, route: &Route| match fault {
-            Some(fault) => handle_with(fault, context, route).await,
-            None => own(context, route).await,
+        respond(state, peer, head, reading, async |context: &Context<'_>, route: &Route| {
+            rule = scripted(context, route).map(FaultRule::new).or(rule);
+            match rule {
+                Some(rule) => handle_with(rule.fault(), context, route).await,
+                None => own(context, route).await,
+            }
         })
         .await;
+    let fault = rule.map(|rule| rule.fault());
     if !body.is_end_stream() {
         // The next request must not begin inside this body.
         discard(body).await;
@@ -145,7 +153,27 @@ async fn answer(
     exchange.injected = fault;
     exchange.others_in_flight = others_in_flight;
     exchange.record(state);
-    response
+    (response, rule)
+}
+
+/// Returns the fault of a poll that a script injects.
+#[cfg(feature = "script")]
+fn scripted(context: &Context<'_>, route: &Route) -> Option<InjectedFault> {
+    let run = context.state.script.as_ref()?;
+    let Handler::Operation(dialect, Operation::CreateToken) = route.handler else { return None };
+    let headers = &context.head.headers;
+    match dialect.decode_http_request(Operation::CreateToken, headers, context.body).ok()? {
+        ServerRequest::CreateToken(CreateTokenRequest {
+            grant: Grant::DeviceCode { device_code, .. },
+            ..
+        }) => run.fault(&device_code),
+        _ => None,
+    }
+}
+
+#[cfg(not(feature = "script"))]
+const fn scripted(_: &Context<'_>, _: &Route) -> Option<InjectedFault> {
+    None
 }
 
 /// Returns the step of a sign-in that a response without an error completes. The code of `/authorize` is the
@@ -244,12 +272,12 @@ async fn exchange(
             async move {
                 let is_head = request.method() == Method::HEAD;
                 let close = !stays_open(request.version(), request.headers());
-                let response = answer(&state, peer, rule, others_in_flight, request).await;
+                let (response, rule) = answer(&state, peer, rule, others_in_flight, request).await;
                 let close = close || says(response.headers(), "close");
                 let (parts, body) = response.into_parts();
                 let message = Message::new(parts, &body.bytes(), is_head);
                 // Fails only if the connection is gone.
-                let _ = sender.send(Answered { message, close });
+                let _ = sender.send(Answered { message, rule, close });
                 // hyper never gets a response, because this code writes the message.
                 core::future::pending::<Result<Response<Full<Bytes>>, Infallible>>().await
             }

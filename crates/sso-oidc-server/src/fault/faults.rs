@@ -47,6 +47,8 @@ pub(crate) struct Faults {
     ended: Mutex<Ended>,
     /// The connections on which a request waits for the rest of its response.
     waiting: Mutex<Vec<Weak<TcpStream>>>,
+    /// Whether a script redirects.
+    script_redirects: bool,
 }
 
 /// A rule, and the number of requests so far that it could apply to.
@@ -72,6 +74,7 @@ impl Faults {
             redirects_followed: AtomicU64::new(0),
             ended: Mutex::default(),
             waiting: Mutex::new(Vec::new()),
+            script_redirects: false,
         }
     }
 
@@ -82,11 +85,17 @@ impl Faults {
         self
     }
 
+    /// Prepares for faults that a script injects.
+    pub(crate) fn with(mut self, scripted: &[InjectedFault]) -> Self {
+        self.script_redirects = scripted.iter().any(|fault| fault.redirects());
+        self.prepared(!scripted.is_empty())
+    }
+
     /// Notes the address of the server's listener, and binds the redirect target if a rule needs it.
     pub(crate) fn listen(&self, ip: IpAddr) -> Result<(), ServeError> {
         let _ = self.listening.set(ip);
         let redirects = self.armed().iter().any(|armed| armed.rule.fault().redirects());
-        if redirects { self.bind_target(ip) } else { Ok(()) }
+        if redirects || self.script_redirects { self.bind_target(ip) } else { Ok(()) }
     }
 
     /// Replaces the rules. Their counts start anew.
