@@ -107,6 +107,7 @@ fn every_command_line_of_the_program_runs() {
         .var("AWS_ENDPOINT_URL_SSO_OIDC", server.endpoint())
         .var("AWS_ENDPOINT_URL_SSO", server.endpoint())
         .var("CI", "true");
+    let script = program.file("script.toml", &blocks("toml")[0]);
     let (mut id, mut code, mut secret) = (String::new(), String::new(), String::new());
     let mut ran = 0;
     // Those without an end have tests of their own. `conform` would find this server too quick, because it needs no
@@ -126,6 +127,7 @@ fn every_command_line_of_the_program_runs() {
                 "s3" => "demo".to_owned(),
                 "ls" | "tests" => "--help".to_owned(),
                 "https://id.example" => server.endpoint().to_owned(),
+                "script.toml" => script.clone(),
                 "file://secret" => format!("file://{secret}"),
                 word => word.to_owned(),
             })

@@ -6,6 +6,7 @@ mod control;
 mod ready_file;
 pub(crate) mod report;
 mod rules;
+mod script;
 pub(crate) mod signals;
 mod store;
 
@@ -124,6 +125,10 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     control: ControlArgs,
 
+    /// A file that lays down the course of sign-ins, in TOML: codes, tokens, lifetimes, and the answer to each poll
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+
     /// Run this command with the server, and stop the server at its end
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -175,6 +180,10 @@ impl ServeArgs {
         let config = self.store.apply(config)?;
         let config =
             if self.accept_unknown_clients { config.with_unknown_clients_accepted() } else { config };
+        let config = match &self.script {
+            Some(file) => config.with_script(script::of(file)?),
+            None => config,
+        };
         let config = self.faults.apply(self.report.apply(self.tls.apply(config)?), self.tls.makes_ca())?;
         self.control.apply(config)
     }
