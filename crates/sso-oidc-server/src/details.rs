@@ -64,7 +64,9 @@ impl Details {
             }
             Handler::Portal(_) => Self::of_portal(context).await.unwrap_or_default(),
             Handler::Device(_) => Self::of_page(context).await.unwrap_or_default(),
-            Handler::Metadata(_) | Handler::Page(_) | Handler::Authorization(_) => Self::default(),
+            Handler::Metadata(_) | Handler::Page(_) | Handler::Ready | Handler::Authorization(_) => {
+                Self::default()
+            }
         }
     }
 

@@ -165,7 +165,7 @@ impl TryFaultsArgs {
         let server = Server::bind(config).await.map_err(|error| Failure::other(chain(&error)))?;
         let (handle, endpoint) = (server.handle(), server.endpoint());
         let ca_file = handle.ca_certificate().map(|pem| CaFile::write(pem, None)).transpose()?;
-        let host = Host { endpoint: &endpoint, ca_file: ca_file.as_ref().map(CaFile::path) };
+        let host = Host { endpoint: &endpoint, ca_file: ca_file.as_ref().map(CaFile::path), control: None };
         let guest = Guest::new(&self.command, host, self.keep_home, settings.environment())?;
         let guest = guest.with_output(settings.globals().debug);
         let began = Instant::now();
