@@ -5,8 +5,8 @@ use core::time::Duration;
 /// The units, with their length in milliseconds.
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-/// Parses a duration, in the notation of `sso-oidc serve`: a number and `ms`, `s`, `m`, `h` or `d`. A number alone means
-/// seconds. `None` for any other text.
+/// Parses a duration, in the notation of `sso-oidc serve`: a number and `ms`, `s`, `m`, `h` or `d`. A number alone
+/// means seconds. `None` for any other text.
 ///
 /// ```
 /// use core::time::Duration;

@@ -136,8 +136,8 @@ impl Handle {
         pending.iter().map(ToString::to_string).collect()
     }
 
-    /// Returns the time of the server's clock. It is the system's time of the start, carried on by a clock without steps
-    /// and by [`Handle::advance`].
+    /// Returns the time of the server's clock. It is the system's time of the start, carried on by a clock without
+    /// steps and by [`Handle::advance`].
     #[must_use]
     pub fn time(&self) -> SystemTime {
         let now = self.state.now().since_epoch();
@@ -145,9 +145,9 @@ impl Handle {
         UNIX_EPOCH.checked_add(now).unwrap_or(UNIX_EPOCH)
     }
 
-    /// Moves the server's clock on, so that a test need not wait. Codes, tokens, registrations and sign-ins expire, the
-    /// polling interval is over, and the count of wrong codes ends, as after a real wait. The time limits of connections
-    /// and the times in the log stay. Processes that share a store have a clock each.
+    /// Moves the server's clock on, so that a test need not wait. Codes, tokens, registrations and sign-ins expire,
+    /// the polling interval is over, and the count of wrong codes ends, as after a real wait. The time limits of
+    /// connections and the times in the log stay. Processes that share a store have a clock each.
     ///
     /// ```
     /// use core::time::Duration;

@@ -38,8 +38,8 @@ pub struct RecordedRequest {
     pub client_id: Option<String>,
     /// The name under which the client registered.
     pub client_name: Option<String>,
-    /// The scopes of a registration, of a device authorization request, or of the device or sign-in that a token request
-    /// belongs to.
+    /// The scopes of a registration, of a device authorization request, or of the device or sign-in that a token
+    /// request belongs to.
     pub scopes: Vec<String>,
     /// The start URL of the request, or of the device or sign-in that it belongs to.
     pub start_url: Option<String>,

@@ -79,6 +79,14 @@ impl DeviceStatus {
 
 impl Handle {
     /// Returns the URL of the control API of [`crate::Config::with_control`], for example `http://127.0.0.1:49153`.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, Control, Secret, TestServer};
+    /// let config = Config::default().with_control(Control::new(Secret::from("token")));
+    /// let handle = TestServer::with(config)?.handle();
+    /// assert!(handle.control_endpoint().is_some_and(|url| url.starts_with("http://127.0.0.1:")));
+    /// # Ok::<(), sso_oidc_server::ServeError>(())
+    /// ```
     #[must_use]
     pub fn control_endpoint(&self) -> Option<&str> {
         self.state.control_endpoint.get().map(String::as_str)
@@ -241,8 +249,8 @@ impl Handle {
     /// ```
     ///
     /// # Errors
-    /// [`ServeError::ForeignStore`] if the configuration has a store of its own. Nothing is forgotten then. The errors of
-    /// [`Handle::set_faults`](crate::Handle::set_faults).
+    /// [`ServeError::ForeignStore`] if the configuration has a store of its own. Nothing is forgotten then. The errors
+    /// of [`Handle::set_faults`](crate::Handle::set_faults).
     pub fn reset(&self) -> Result<(), ServeError> {
         if !self.state.forget() {
             return Err(ServeError::ForeignStore);

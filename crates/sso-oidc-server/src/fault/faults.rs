@@ -23,8 +23,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// The fault state that all connections share.
 pub(crate) struct Faults {
     armed: Mutex<Arc<[Armed]>>,
-    /// Whether there was ever a rule, or may be one on every connection. Connections from before stay without faults, so
-    /// they end then.
+    /// Whether there was ever a rule, or may be one on every connection. Connections from before stay without faults,
+    /// so they end then.
     began: watch::Sender<bool>,
     /// The address of the server; unset if it has no connections.
     listening: OnceLock<IpAddr>,
