@@ -30,7 +30,9 @@ pub(crate) fn step() -> Result<()> {
 
 fn tests(cluster: &Cluster) -> Result<()> {
     cluster.tests(&["--package", "sso-oidc-postgres", "--tests"])?;
-    cluster.tests(&["--package", "sso-oidc-postgres", "--doc"])
+    cluster.tests(&["--package", "sso-oidc-postgres", "--doc"])?;
+    let program = ["--package", "sso-oidc", "--features", "postgres", "--test", "serve_postgres"];
+    cluster.tests(&program)
 }
 
 /// A database that ends with this value.

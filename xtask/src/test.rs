@@ -85,7 +85,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "postgres",
-        about: "the PostgreSQL store against a database that is killed meanwhile",
+        about: "the PostgreSQL store, and servers at one database, that are killed meanwhile",
         slow: true,
         run: postgres::step,
     },

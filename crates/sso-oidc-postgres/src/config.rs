@@ -101,6 +101,19 @@ impl PostgresConfig {
         config.with_schema(own.schema.as_deref().unwrap_or("sso_oidc"))
     }
 
+    /// Returns whether there is a password, in the URL or set.
+    ///
+    /// ```
+    /// use sso_oidc_postgres::PostgresConfig;
+    /// assert!(PostgresConfig::from_url("postgres://sso:hunter2@127.0.0.1/sso")?.has_password());
+    /// assert!(!PostgresConfig::from_url("postgres://sso@127.0.0.1/sso")?.has_password());
+    /// # Ok::<(), sso_oidc_postgres::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.database.get_password().is_some()
+    }
+
     /// Sets the password, if the URL has none.
     ///
     /// ```

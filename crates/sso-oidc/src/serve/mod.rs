@@ -177,7 +177,6 @@ impl ServeArgs {
         if let Some(file) = &self.accounts {
             config = config.with_accounts(accounts_file::of(file)?);
         }
-        let config = self.store.apply(config)?;
         let config =
             if self.accept_unknown_clients { config.with_unknown_clients_accepted() } else { config };
         let config = match &self.script {
@@ -224,6 +223,8 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<ExitCode, Fai
         .build()
         .map_err(|error| Failure::other(format_args!("cannot start the server: {error}")))?;
     runtime.block_on(async {
+        // Before the signals are listened for, so that Ctrl-C ends a wait for a database.
+        let config = args.store.apply(config, settings.environment()).await?;
         let mut signals = Signals::listen()?;
         let server = Server::bind(config).await.map_err(|error| Failure::other(chain(&error)))?;
         let handle = server.handle();

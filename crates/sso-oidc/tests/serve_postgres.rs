@@ -1,0 +1,229 @@
+//! `serve --store postgresql://…`: three servers at one database are one service.
+
+#![cfg(feature = "postgres")]
+
+mod common;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, RwLock};
+use std::time::{Duration, Instant};
+
+use common::{Program, Serving};
+use serde_json::{Value, json};
+
+/// The variable with the URL of a database. `cargo xtask test --only postgres` sets it.
+const URL: &str = "SSO_OIDC_TEST_POSTGRES";
+/// The servers.
+const SERVERS: usize = 3;
+/// The devices that sign in side by side.
+const SIDE_BY_SIDE: usize = 8;
+/// The most attempts of one request, over all servers.
+const ATTEMPTS: usize = 100;
+/// The time between two kills.
+const BETWEEN_KILLS: Duration = Duration::from_millis(1500);
+
+fn url() -> Option<String> {
+    let url = std::env::var(URL).ok();
+    if url.is_none() {
+        println!("NOT CHECKED: {URL} names no database");
+    }
+    url
+}
+
+fn serve(url: &str, schema: &str) -> Serving {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let program = Program::new().var("SSO_OIDC_STORE", &format!("{url}{separator}schema={schema}"));
+    Serving::start_as(&program, &["--slow-down", "off"])
+}
+
+/// A response: its status, and the rest of it.
+struct Response {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Response {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+/// Sends a request, and returns its response; `None` if the server is gone before it.
+fn send(address: &str, request: &str) -> Option<Response> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some(Response { status, head: head.to_owned(), body: body.to_owned() })
+}
+
+/// The servers behind a front that sends each request to the next one.
+struct Front {
+    /// A place is empty while its server is gone.
+    servers: Vec<RwLock<Option<Serving>>>,
+    turn: AtomicUsize,
+}
+
+impl Front {
+    /// Sends a request to the next server, and again to another one if that is gone. Returns also whether a server may
+    /// have acted before it was gone.
+    fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> (Response, bool) {
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\
+             {headers}\r\n{body}"
+        );
+        for attempt in 0..ATTEMPTS {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+            let server = self.servers[turn % SERVERS].read().unwrap();
+            let address = server.as_ref().map(|server| server.address().to_owned());
+            drop(server);
+            if let Some(response) = address.and_then(|address| send(&address, &request)) {
+                assert_ne!(response.status, 500, "the database is there: {}", response.body);
+                return (response, attempt > 0);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("no server answers");
+    }
+
+    fn post(&self, path: &str, body: &Value) -> (Response, bool) {
+        self.send("POST", path, "Content-Type: application/json\r\n", &body.to_string())
+    }
+
+    /// Approves on the page: one server makes the form, another one takes it.
+    fn approve(&self, user_code: &str) {
+        let (page, _) = self.send("GET", &format!("/device?user_code={user_code}"), "", "");
+        assert_eq!(page.status, 200, "{}", page.body);
+        let between = |text: &str, before: &str, after: &str| {
+            let (_, rest) = text.split_once(before).unwrap();
+            rest.split_once(after).unwrap().0.to_owned()
+        };
+        let cookie = between(&page.head.to_ascii_lowercase(), "set-cookie: device_csrf=", ";").len();
+        let at = page.head.to_ascii_lowercase().find("device_csrf=").unwrap() + "device_csrf=".len();
+        let cookie = &page.head[at..at + cookie];
+        let token = between(&page.body, "name=\"csrf\" value=\"", "\"");
+        let headers =
+            format!("Content-Type: application/x-www-form-urlencoded\r\nCookie: device_csrf={cookie}\r\n");
+        let form = format!("user_code={user_code}&csrf={token}&action=approve");
+        let (decided, is_repeated) = self.send("POST", "/device", &headers, &form);
+        // A repeated approval may find the first one.
+        assert!(decided.status == 200 || is_repeated, "{} {}", decided.status, decided.body);
+    }
+}
+
+/// What the devices got.
+#[derive(Default)]
+struct Sum {
+    granted: usize,
+    lost_with_a_server: usize,
+}
+
+/// Signs one device in. A token may be lost with the server that was killed while it sent it.
+fn sign_in(front: &Front, client: &Value, sum: &Mutex<Sum>) {
+    let mut ask = json!({
+        "clientId": client["clientId"], "clientSecret": client["clientSecret"],
+        "startUrl": "https://d-1234567890.awsapps.com/start",
+    });
+    let (device, _) = front.post("/device_authorization", &ask);
+    assert_eq!(device.status, 200, "{}", device.body);
+    let device = device.json();
+    ask["grantType"] = json!("urn:ietf:params:oauth:grant-type:device_code");
+    ask["deviceCode"] = device["deviceCode"].clone();
+    let (pending, _) = front.post("/token", &ask);
+    assert_eq!(pending.json()["error"], "authorization_pending");
+    front.approve(device["userCode"].as_str().unwrap());
+    let (token, is_repeated) = front.post("/token", &ask);
+    let is_granted = token.status == 200;
+    if is_granted {
+        // A second use of the code is refused everywhere, and ends its tokens.
+        let (again, _) = front.post("/token", &ask);
+        assert_eq!(again.json()["error"], "invalid_grant", "granted twice");
+    } else {
+        assert_eq!(token.json()["error"], "invalid_grant", "an approval is lost");
+        assert!(is_repeated, "a code was spent without a token");
+    }
+    let mut sum = sum.lock().unwrap();
+    if is_granted { sum.granted += 1 } else { sum.lost_with_a_server += 1 }
+}
+
+#[test]
+fn servers_that_are_killed_behind_a_front_sign_every_device_in_once() {
+    let Some(url) = url() else { return };
+    let devices: usize = std::env::var("DEVICES").map_or(300, |text| text.parse().expect("a whole number"));
+    let schema = format!("serve_{}", std::process::id());
+    let start = || serve(&url, &schema);
+    let servers = (0..SERVERS).map(|_| RwLock::new(Some(start()))).collect();
+    let front = Front { servers, turn: AtomicUsize::new(0) };
+    let register = json!({"clientName": "tool", "clientType": "public", "scopes": ["sso:account:access"]});
+    let client = front.post("/client/register", &register).0.json();
+    let (sum, next, is_over) = (Mutex::new(Sum::default()), AtomicUsize::new(0), AtomicBool::new(false));
+    let began = Instant::now();
+    let mut kills = 0;
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..SIDE_BY_SIDE)
+            .map(|_| {
+                scope.spawn(|| {
+                    while next.fetch_add(1, Ordering::Relaxed) < devices {
+                        sign_in(&front, &client, &sum);
+                    }
+                })
+            })
+            .collect();
+        let killer = scope.spawn(|| {
+            let mut kills = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                std::thread::sleep(BETWEEN_KILLS);
+                let place = &front.servers[kills % SERVERS];
+                // Its connections end while requests are in progress.
+                place.write().unwrap().as_mut().unwrap().child.kill().unwrap();
+                drop(place.write().unwrap().take());
+                *place.write().unwrap() = Some(start());
+                kills += 1;
+            }
+            kills
+        });
+        let failed: Vec<_> = workers.into_iter().filter_map(|worker| worker.join().err()).collect();
+        is_over.store(true, Ordering::Relaxed);
+        kills = killer.join().unwrap();
+        assert!(failed.is_empty(), "a device failed");
+    });
+    let sum = sum.into_inner().unwrap();
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{devices} devices at {SERVERS} servers in {seconds:.1} s: {} signed in once, {} tokens lost with {kills} killed \
+         servers",
+        sum.granted, sum.lost_with_a_server
+    );
+    assert_eq!(sum.granted + sum.lost_with_a_server, devices);
+    assert!(kills > 0 && sum.lost_with_a_server <= kills * SIDE_BY_SIDE);
+}
+
+#[test]
+fn a_password_on_the_command_line_is_refused_and_not_repeated() {
+    let said = common::run(&["serve", "--store", "postgres://sso:hunter2@127.0.0.1:1/sso"]).fails(252);
+    assert!(said.contains("--store-url-file") && said.contains("PGPASSWORD"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_url_of_a_file_and_a_password_of_a_variable_are_used_and_not_shown() {
+    let Some(url) = url() else { return };
+    let (account, place) = url.split_once('@').unwrap();
+    let (user, password) = account.rsplit_once(':').unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("url");
+    std::fs::write(&file, format!("{user}@{place}?schema=serve_file\n")).unwrap();
+    let program = Program::new().var("PGPASSWORD", password);
+    let serving = Serving::start_as(&program, &["--store-url-file", file.to_str().unwrap()]);
+    drop(TcpStream::connect(serving.address()).unwrap());
+    let wrong = Program::new().var("PGPASSWORD", "hunter2");
+    let said = wrong.run(&["serve", "--store-url-file", file.to_str().unwrap()]).fails(255);
+    assert!(said.contains("password authentication failed") && !said.contains("hunter2"), "{said}");
+}
