@@ -65,7 +65,9 @@ impl Redactor {
             let header = exchange.request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
             secrets.extend(header.and_then(|text| Some(text.split_once(' ')?.1.to_owned())));
             let answer = exchange.answer.as_ref().ok();
-            secrets.extend(SECRET.iter().filter_map(|name| Some(answer?.text(name)?.to_owned())));
+            if let Some(answer) = answer {
+                collect(&read(answer.response.body().as_ref()), &mut secrets);
+            }
             user_codes.extend(answer.and_then(|answer| Some(answer.text("user_code")?.to_owned())));
         }
         let encoded: Vec<String> =
@@ -132,15 +134,11 @@ impl Redactor {
     /// Returns the beginning of a body. Its secrets go before it is cut, so that no part of one stays.
     fn body(&self, body: &[u8]) -> String {
         let whole = match serde_json::from_slice::<Value>(body) {
-            Ok(Value::Object(mut members)) => {
-                for (name, value) in &mut members {
-                    if is_secret(name) {
-                        *value = REDACTED.into();
-                    }
-                }
-                Value::Object(members).to_string()
+            Ok(mut value) => {
+                redact(&mut value);
+                value.to_string()
             }
-            _ => String::from_utf8_lossy(body).into_owned(),
+            Err(_) => String::from_utf8_lossy(body).into_owned(),
         };
         let whole = self.clean(&whole);
         match whole.char_indices().nth(SHOWN) {
@@ -150,8 +148,48 @@ impl Redactor {
     }
 }
 
+/// Returns whether a parameter or member is secret, in the standard's spelling or in camel case.
 fn is_secret(name: &str) -> bool {
-    SECRET.contains(&name)
+    let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
+    SECRET.iter().any(|secret| plain(secret) == plain(name))
+}
+
+/// Reads a body as JSON, or as a form, which some servers send in its place.
+fn read(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| {
+        let pairs = form_urlencoded::parse(body);
+        Value::Object(pairs.map(|(name, value)| (name.into_owned(), value.into_owned().into())).collect())
+    })
+}
+
+/// Collects the secret texts of a body, at any depth.
+fn collect(value: &Value, secrets: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                secrets.extend(value.as_str().filter(|_| is_secret(name)).map(str::to_owned));
+                collect(value, secrets);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect(value, secrets)),
+        _ => {}
+    }
+}
+
+/// Replaces the secret members of a body, at any depth.
+fn redact(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                if is_secret(name) {
+                    *value = REDACTED.into();
+                }
+                redact(value);
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(redact),
+        _ => {}
+    }
 }
 
 /// Returns a user code with its first two characters only.
@@ -201,6 +239,19 @@ mod tests {
             text.contains("client_id=tool") && text.contains(r#"\"access_token\":\"[redacted]\""#),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_token_is_in_no_evidence_whatever_the_form_of_its_body() {
+        for body in [
+            "access_token=sentinel-one&scope=read",
+            r#"{"accessToken":"sentinel-one"}"#,
+            r#"{"authed_user":[{"access_token":"sentinel-one"}]}"#,
+        ] {
+            let request = Request::post("https://id.example/token").body("client_id=tool").unwrap();
+            let text = format!("{:?}", shown(exchange(request, Response::new(body))));
+            assert!(!text.contains("sentinel") && text.contains("redacted"), "{text}");
+        }
     }
 
     #[test]

@@ -45,6 +45,9 @@ fn scope(transcript: &Transcript) -> Judged {
         return not_made(format!("the refresh got {}", answer.summary()));
     }
     // A token without this member has the scope that was asked for.
+    if words(first).is_none() && transcript.scope.is_empty() {
+        return not_made("the first token does not say its scope, and no scope was asked for");
+    }
     let asked = transcript.scope.iter().map(String::as_str).collect();
     let granted = words(first).unwrap_or(asked);
     let more = words(answer).unwrap_or_default();
@@ -95,6 +98,10 @@ fn rotation(transcript: &Transcript) -> Judged {
 }
 
 fn old_token(transcript: &Transcript) -> Judged {
+    // RFC 9700 §4.14.2 demands the rotation for public clients, and RFC 6749 §6 leaves it to the server.
+    if !transcript.is_public() {
+        return not_made("the client has a secret, which binds its refresh tokens");
+    }
     refused(transcript, Step::OldRefresh)
 }
 

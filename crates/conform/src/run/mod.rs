@@ -145,7 +145,7 @@ impl Run<'_> {
                 let why = format!("the server asked for a pause of {} s", wait.as_secs());
                 self.stopped.get_or_insert(why);
             }
-            self.not_before = received.saturating_add(wait);
+            self.not_before = self.not_before.max(received.saturating_add(wait));
         }
         let exchange = Rc::new(Exchange { step, request: request.clone(), answer, received });
         self.transcript.exchanges.push(Rc::clone(&exchange));

@@ -30,7 +30,8 @@ fn a_client_that_registers_itself_sees_every_rule_kept() {
 #[test]
 fn a_client_with_a_secret_sees_every_rule_kept_wherever_it_sends_the_secret() {
     for kind in [Kind::Confidential, Kind::Basic] {
-        let of_others = ["7591-3.2.1-created", "7591-3.2.1-client-id", "9700-4.14.2-rotation"];
+        let of_others =
+            ["7591-3.2.1-created", "7591-3.2.1-client-id", "9700-4.14.2-rotation", "9700-4.14.2-old-token"];
         assert_eq!(not_made(&check(kind)), of_others);
     }
 }

@@ -77,9 +77,9 @@ pub(crate) struct ConformArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
     wait_expiry: u32,
 
-    /// Try so many wrong user codes at the page [default without a number: 5]. The server may block this machine for a
+    /// Try so many wrong user codes at the page [default without a number: 11]. The server may block this machine for a
     /// time
-    #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "5")]
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "11")]
     try_guesses: Option<u32>,
 
     /// Use PKCE even if the server's metadata does not list it
