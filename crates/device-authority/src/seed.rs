@@ -12,8 +12,8 @@ use crate::{Entropy, NoEntropy, Selector};
 /// The key that makes a refresh token's successor from the token. A token that is used twice in its grace gets
 /// the same successor twice, and no record holds a token.
 ///
-/// Only the holder of the token and of its record can derive the successor. The service would give it to the
-/// holder of the token alone.
+/// Only the holder of the token and of its record can derive the successor. In the grace, the service would give it
+/// to the holder of the token alone.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seed(#[serde(with = "crate::hex")] [u8; 32]);
 

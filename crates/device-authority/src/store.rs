@@ -36,7 +36,7 @@ pub type Decide<'a> = dyn FnMut(Records<'_>) -> Vec<Change> + Send + 'a;
 ///    loaded. Otherwise the store loads them again, and calls the decision again. So a code is valid once,
 ///    although two requests present it at the same time.
 /// 3. It returns when the changes are committed, and not before. After a crash, a committed change is there.
-///    A poll that changes only the pace of a device may be lost, because then the device may only poll sooner.
+///    A change of [`Change::may_be_lost`] need not be: without it a device may poll sooner, or a source guess again.
 /// 4. A new device has a user code that no other device has. Otherwise the store calls the decision again, at
 ///    most five times.
 /// 5. It drops a record after its `forget_at`, sooner or later. The decisions do not depend on it.

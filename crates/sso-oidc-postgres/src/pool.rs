@@ -73,6 +73,8 @@ impl From<tokio_postgres::Error> for Failed {
             // The database is stopping or starting, so another connection may help.
             Some(&SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW)
             | None => Self::Lost(error.into()),
+            // A pooler in between reports a broken connection by this class.
+            Some(code) if code.code().starts_with("08") => Self::Lost(error.into()),
             Some(_) => Self::Refused(error),
         }
     }

@@ -195,8 +195,11 @@ impl Inner {
         let Some((_, sql)) = self.sql.traces.iter().find(|(of, _)| of == kind) else { return false };
         let until = Instant::now() + self.pool.patience();
         while Instant::now() < until {
-            if let Ok((_, rows)) = self.pool.read(sql, &[(key, Type::BYTEA)]).await {
-                return rows.first().is_some_and(|row| row.try_get(0).unwrap_or(false));
+            // A commit whose connection broke may still be on its way, so a "no" is not the last word.
+            if let Ok((_, rows)) = self.pool.read(sql, &[(key, Type::BYTEA)]).await
+                && rows.first().is_some_and(|row| row.try_get(0).unwrap_or(false))
+            {
+                return true;
             }
             sleep(BETWEEN_LOOKS).await;
         }

@@ -33,7 +33,7 @@ pub(crate) const AUTHORIZE: Page = Page { cookie: "authorize_csrf", path: "/auth
 /// The length of 256 bits in hexadecimal.
 const LEN: usize = 64;
 
-/// The key for the forms of this process.
+/// The key for the forms of the processes that share a store.
 pub(crate) struct CsrfKey(Hmac<Sha256>);
 
 /// The cookie of one browser, and the token in its form for one subject.

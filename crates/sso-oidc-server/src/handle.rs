@@ -132,7 +132,7 @@ impl Handle {
     #[must_use]
     pub fn pending(&self) -> Vec<String> {
         let now = self.state.now();
-        let pending = pollster::block_on(self.state.store().pending(now)).unwrap_or_default();
+        let pending = self.state.wait(self.state.store().pending(now)).unwrap_or_default();
         pending.iter().map(ToString::to_string).collect()
     }
 
@@ -197,7 +197,7 @@ impl Handle {
             requests: self.state.requests.load(Ordering::Relaxed),
             #[cfg(feature = "faults")]
             redirects_followed: self.redirects_followed(),
-            held: pollster::block_on(self.state.store().counts()).unwrap_or_default(),
+            held: self.state.wait(self.state.store().counts()).unwrap_or_default(),
         }
     }
 
@@ -309,7 +309,7 @@ impl Handle {
     }
 
     fn decide(&self, user_code: &str, verdict: UserDecision) -> Result<(), PersonError> {
-        pollster::block_on(self.settle(user_code, verdict))
+        self.state.wait(self.settle(user_code, verdict))
     }
 
     /// Decides a device, as a task.

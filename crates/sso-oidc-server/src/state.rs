@@ -54,6 +54,8 @@ pub(crate) struct State {
     #[cfg(feature = "script")]
     pub(crate) script: Option<Run>,
     store: SharedStore,
+    /// The runtime of the server; `None` in a process without sockets.
+    runtime: Option<tokio::runtime::Handle>,
     pub(crate) records: Records,
     /// The store, if it is the server's own.
     memory: Option<Arc<Mutex<Memory>>>,
@@ -142,6 +144,7 @@ impl State {
             #[cfg(feature = "script")]
             script: config.script.map(Run::new),
             store,
+            runtime: tokio::runtime::Handle::try_current().ok(),
             records: Records::new(config.remember_requests),
             memory,
             capacity: config.capacity,
@@ -154,6 +157,12 @@ impl State {
     /// Accepts requests to any host.
     pub(crate) fn for_any_host(self) -> Self {
         Self { hosts: self.hosts.allowing_any(), ..self }
+    }
+
+    /// Waits for an operation of the store. Some stores need the runtime of the server, on this thread too.
+    pub(crate) fn wait<T>(&self, operation: impl Future<Output = T>) -> T {
+        let _entered = self.runtime.as_ref().map(tokio::runtime::Handle::enter);
+        pollster::block_on(operation)
     }
 
     pub(crate) fn now(&self) -> Moment {

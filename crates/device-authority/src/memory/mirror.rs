@@ -65,6 +65,20 @@ impl RecordKey {
     }
 }
 
+impl RecordKey {
+    /// Returns whether these are the bytes of a client's key.
+    ///
+    /// ```
+    /// use device_authority::{RecordKey, Source};
+    /// assert!(RecordKey::is_client(&RecordKey::Client("tool".to_owned()).to_bytes()));
+    /// assert!(!RecordKey::is_client(&RecordKey::Guesses(Source::EVERYONE).to_bytes()));
+    /// ```
+    #[must_use]
+    pub fn is_client(bytes: &[u8]) -> bool {
+        bytes.first() == Some(&b'c')
+    }
+}
+
 impl Memory {
     /// Returns the same store, which notes from now on what a copy of it has to follow; see
     /// [`Memory::take_touched`].
@@ -142,7 +156,10 @@ impl Memory {
                 if matches!(record.state.status, AuthorizationStatus::Redeemed(_)) {
                     self.redeemed.insert((record.forget_at, selector));
                 }
-                self.devices.put_over_first(selector, record);
+                if let Some((evicted, device)) = self.devices.put_over_first(selector, record) {
+                    self.user_codes.remove(&device.user_code);
+                    self.redeemed.remove(&(device.forget_at, evicted));
+                }
             }
             Record::Code(record) => {
                 self.usage.started(&record.client_id, now, record.expires_at);

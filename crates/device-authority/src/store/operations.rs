@@ -41,8 +41,9 @@ pub(crate) fn start(
     let client = known.or(recognized.as_ref());
     let Decision { reply, mut changes } = start_device_authorization(policy, client, request, now, entropy);
     if reply.is_ok() {
-        // The approval page needs the record of a waiting device's client.
-        changes.extend(recognized.map(Change::AddClient));
+        // The approval page needs the record of a waiting device's client. It comes first, because the device keeps
+        // it from being evicted.
+        changes.splice(0..0, recognized.map(Change::AddClient));
     }
     (reply, changes)
 }

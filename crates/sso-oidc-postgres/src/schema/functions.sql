@@ -62,11 +62,11 @@ BEGIN
     FOR i IN 1 .. cardinality(kinds) LOOP
         CASE kinds[i]
         WHEN 'add client' THEN
-            INSERT INTO {schema}.client AS c (id, record, needed_until, forget_at)
+            INSERT INTO {schema}.client (id, record, needed_until, forget_at)
                 VALUES (ids[i], records[i]::json, expiries[i], forgets[i])
-                ON CONFLICT (id) DO UPDATE SET record = excluded.record, forget_at = excluded.forget_at
-                WHERE c.forget_at < excluded.forget_at;
-            done := true;
+                ON CONFLICT (id) DO NOTHING;
+            -- Another server knows the client since the load, so the decision must see its record.
+            done := FOUND;
         WHEN 'add device' THEN
             INSERT INTO {schema}.device
                     (selector, user_code, client_id, record, state, pending, expires_at, forget_at)

@@ -134,7 +134,7 @@ impl Handle {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn devices(&self) -> Result<Vec<Device>, StoreError> {
-        pollster::block_on(self.list_devices())
+        self.state.wait(self.list_devices())
     }
 
     pub(super) async fn list_devices(&self) -> Result<Vec<Device>, StoreError> {
@@ -175,7 +175,7 @@ impl Handle {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn revoke_token(&self, token: &Secret) -> Result<bool, StoreError> {
-        pollster::block_on(self.end_token(token))
+        self.state.wait(self.end_token(token))
     }
 
     pub(super) async fn end_token(&self, token: &Secret) -> Result<bool, StoreError> {
@@ -207,7 +207,7 @@ impl Handle {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn revoke_client(&self, client_id: &str) -> Result<usize, StoreError> {
-        pollster::block_on(self.end_client(client_id))
+        self.state.wait(self.end_client(client_id))
     }
 
     pub(super) async fn end_client(&self, client_id: &str) -> Result<usize, StoreError> {

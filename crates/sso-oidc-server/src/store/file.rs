@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use device_authority::{
-    Capacity, Counts, Decide, Keys, Memory, Moment, Records, Store, StoreError, UserCode, Waiting,
+    Capacity, Counts, Decide, Keys, Memory, Moment, RecordKey, Records, Store, StoreError, UserCode, Waiting,
 };
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
@@ -55,6 +55,8 @@ pub(super) struct Kept {
     memory: Memory,
     page_key: Option<[u8; 32]>,
     pub(super) batch: Batch,
+    /// The last batch with a change that must survive a crash.
+    lasting: Option<u64>,
 }
 
 /// The reason why a file is no store.
@@ -124,7 +126,10 @@ impl FileStore {
             return Err(FileStoreError::Format { path: path.to_owned(), found });
         }
         let (memory, page_key) = read(&database, capacity).map_err(failed)?;
-        let kept = Kept { memory: memory.mirrored(), page_key, batch: Batch::default() };
+        let mut kept = Kept { memory, page_key, batch: Batch::default(), lasting: None };
+        // A file with more records than the capacity loses those that memory has dropped.
+        let gone = kept.memory.take_touched().into_iter().filter(|(_, record)| record.is_none());
+        kept.batch.add(gone.collect());
         let shared = Arc::new(Shared { path: path.to_owned(), kept: Mutex::new(kept) });
         let writer = Writer::start(database, Arc::clone(&shared)).map_err(|error| failed(error.into()))?;
         Ok(Self { shared, writer })
@@ -172,10 +177,18 @@ impl Store for FileStore {
             changes
         };
         let decided = kept.memory.transact(keys, now, &mut noticed);
-        if decided.is_err() || !changes_something {
+        if decided.is_err() {
             return Box::pin(core::future::ready(decided));
         }
+        if !changes_something {
+            // The decision may rest on records that are not on the disk yet. Their batch may be written already.
+            return match kept.lasting {
+                Some(number) => Box::pin(self.writer.wake(number, Wish::Rest).wait()),
+                None => Box::pin(core::future::ready(Ok(()))),
+            };
+        }
         if must_last {
+            kept.lasting = Some(kept.batch.number());
             Box::pin(self.keep(kept, Wish::Now).wait())
         } else {
             self.keep(kept, Wish::Lazily);
@@ -198,6 +211,7 @@ impl Store for FileStore {
         }
         kept.page_key = Some(fresh);
         kept.batch.set(PAGE_KEY, fresh.to_vec());
+        kept.lasting = Some(kept.batch.number());
         let progress = self.keep(kept, Wish::Now);
         Box::pin(async move { progress.wait().await.map(|()| fresh) })
     }
@@ -231,7 +245,6 @@ type Problem = Box<dyn std::error::Error + Send + Sync>;
 fn prepare(database: &Database) -> Result<Vec<u8>, Problem> {
     let write = database.begin_write()?;
     let found = {
-        write.open_table(RECORDS)?;
         let mut settings = write.open_table(SETTINGS)?;
         let found = settings.get(VERSION)?.map(|value| value.value().to_vec());
         match found {
@@ -242,6 +255,12 @@ fn prepare(database: &Database) -> Result<Vec<u8>, Problem> {
             }
         }
     };
+    if found != FORMAT {
+        // The file is another program's, and stays as it is.
+        write.abort()?;
+        return Ok(found);
+    }
+    write.open_table(RECORDS)?;
     write.commit()?;
     Ok(found)
 }
@@ -249,11 +268,17 @@ fn prepare(database: &Database) -> Result<Vec<u8>, Problem> {
 /// Reads all records, and the key of the pages.
 fn read(database: &Database, capacity: Capacity) -> Result<(Memory, Option<[u8; 32]>), Problem> {
     let read = database.begin_read()?;
-    let mut memory = Memory::new(capacity);
-    for entry in read.open_table(RECORDS)?.iter()? {
-        let (_, value) = entry?;
-        // The time only orders evictions, and after a restart no client was used later than another.
-        memory.put(serde_json::from_slice(value.value())?, Moment::new(core::time::Duration::ZERO));
+    let mut memory = Memory::new(capacity).mirrored();
+    let records = read.open_table(RECORDS)?;
+    // Clients come first, because their tokens and devices keep them from being evicted.
+    for is_client in [true, false] {
+        for entry in records.iter()? {
+            let (key, value) = entry?;
+            if RecordKey::is_client(key.value()) == is_client {
+                // The time only orders evictions, and after a restart no client was used later than another.
+                memory.put(serde_json::from_slice(value.value())?, Moment::new(core::time::Duration::ZERO));
+            }
+        }
     }
     let page_key = read.open_table(SETTINGS)?.get(PAGE_KEY)?.map(|value| value.value().try_into());
     Ok((memory, page_key.transpose()?))

@@ -163,10 +163,13 @@ impl Writer {
     }
 
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        match &*self.written.borrow() {
-            Written::Below(_) => Ok(()),
-            Written::Failed(why) => Err(StoreError::unavailable(why.to_string())),
+        if let Written::Failed(why) = &*self.written.borrow() {
+            return Err(StoreError::unavailable(why.to_string()));
         }
+        if self.written.has_changed().is_err() {
+            return Err(StoreError::unavailable("the thread that writes the file has ended"));
+        }
+        Ok(())
     }
 }
 
