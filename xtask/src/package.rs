@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn what_is_published_needs_nothing_of_what_is_not() {
         let published = workspace::published().unwrap();
-        assert_eq!(published.len(), 10);
+        assert_eq!(published.len(), 11);
         for package in &published {
             for dependency in package.dependencies.iter().filter(|dependency| dependency.path.is_some()) {
                 assert!(

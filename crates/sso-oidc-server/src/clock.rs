@@ -61,12 +61,15 @@ impl Clock {
 
     /// Moves the clock on to this time.
     pub(crate) fn set(&self, to: Moment) -> Result<(), TimeInPast> {
-        let now = self.now();
-        if to < now {
-            return Err(TimeInPast);
-        }
-        self.advance(to.since(now));
-        Ok(())
+        let (up, wall) = ((self.up)(), Moment::new(self.wall));
+        let wanted = u64::try_from(to.since(wall.after(up)).as_nanos()).unwrap_or(u64::MAX);
+        // Two threads that set the same time must not move the clock twice.
+        let move_on = |moved: u64| {
+            let is_past = to < wall.after(up).after(Duration::from_nanos(moved));
+            (!is_past).then_some(moved.max(wanted))
+        };
+        let moved = self.moved.fetch_update(Ordering::AcqRel, Ordering::Acquire, move_on);
+        moved.map(drop).map_err(|_| TimeInPast)
     }
 }
 

@@ -155,7 +155,7 @@ fn every_command_line_of_the_program_runs() {
             _ => assert_eq!(json, 28_800, "--query expiresIn"),
         }
     }
-    assert_eq!(ran, 23);
+    assert_eq!(ran, 24);
 }
 
 #[test]

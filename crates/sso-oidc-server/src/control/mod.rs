@@ -122,7 +122,7 @@ async fn connection(stream: TcpStream, handle: Handle, token: Digest) {
         Ok::<_, Infallible>(response.map(|body| Full::new(Bytes::from(body))))
     });
     let mut http = http1(limits);
-    http.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout).half_close(true);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout);
     if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%error, "connection to the control API ended");
     }

@@ -18,7 +18,12 @@ use crate::parse_duration;
 pub(super) fn parse(text: &str) -> Result<Vec<SignIn>, ScriptError> {
     match toml::from_str::<Document>(text) {
         Ok(document) => Ok(document.sign_in.into_iter().map(Into::into).collect()),
-        Err(error) => Err(ScriptError(error.to_string().trim_end().to_owned())),
+        // The error's own text repeats the line, which may have a token.
+        Err(error) => {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            Err(ScriptError(format!("line {line}: {}", error.message())))
+        }
     }
 }
 

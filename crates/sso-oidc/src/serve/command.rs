@@ -26,9 +26,22 @@ const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 const REGION: &str = "us-east-1";
 /// The variables of a home directory, on Unix and on Windows.
 const HOMES: [&str; 2] = ["HOME", "USERPROFILE"];
-/// The variables that lead out of a private home: AWS's files, and profiles that it does not have.
-const OUTSIDE: [&str; 4] =
-    ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+/// The variables that lead out of a private home: AWS's files, profiles that it does not have, and the folders of
+/// other tools.
+const OUTSIDE: [&str; 10] = [
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "APPDATA",
+    "LOCALAPPDATA",
+];
+/// The variables that are for the server alone: the URL of its store, which may have a password.
+const SERVERS: [&str; 1] = ["SSO_OIDC_STORE"];
 
 /// A command that is about to run. Its private home is removed on drop.
 pub(crate) struct Guest {
@@ -67,6 +80,9 @@ impl Guest {
             command.env(name, host.endpoint);
         }
         command.env_remove("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+        for name in SERVERS {
+            command.env_remove(name);
+        }
         if let Some(file) = host.ca_file {
             for name in CA_BUNDLES {
                 command.env(name, file);

@@ -157,7 +157,7 @@ impl TryFaultsArgs {
             .with_interval(INTERVAL)
             .with_device_ttl(DEVICE_TTL)
             .with_retry_after(RETRY_AFTER)
-            .with_remembered_requests(100)
+            .with_remembered_requests(10_000)
             .with_report();
         let config = rule.iter().fold(config, |config, rule| config.with_fault(**rule));
         let needs_tls = rule.is_some_and(|rule| rule.fault().needs_tls());
