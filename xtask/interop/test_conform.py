@@ -24,7 +24,7 @@ WARNED = {"6749-5.1-pragma", "7636-4.6-verifier", "8628-3.5-slow-down"}
 ALWAYS_NOT_MADE = {"8628-3.5-expired", "8628-3.5-slower", "8628-5.1-guesses"}
 OF_SECRETS = {"6749-2.3-two-methods", "6749-3.2.1-no-secret", "6749-5.2-wrong-secret"}
 # The second client of the other run was given, and a secret binds refresh tokens.
-OF_OTHERS = {"7591-3.2.1-client-id", "7591-3.2.1-created", "9700-4.14.2-rotation"}
+OF_OTHERS = {"7591-3.2.1-client-id", "7591-3.2.1-created", "9700-4.14.2-rotation", "9700-4.14.2-old-token"}
 
 
 class Check:
