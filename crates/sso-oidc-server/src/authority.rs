@@ -202,7 +202,7 @@ async fn start(
         Approval::Manual | Approval::AfterPolls(_) | Approval::Expire => None,
     };
     if let (Ok(device), Some(decision), false) = (&made, decision, is_scripted) {
-        simulate(state, &device.user_code, decision, now).await?;
+        Box::pin(simulate(state, &device.user_code, decision, now)).await?;
     }
     Ok(made)
 }
@@ -216,7 +216,7 @@ async fn issue(
 ) -> Result<(Result<DeviceAuthorization, Fault>, bool), StoreError> {
     #[cfg(feature = "script")]
     if let Some(run) = &state.script {
-        return play::start(state, run, policy, request, now).await;
+        return Box::pin(play::start(state, run, policy, request, now)).await;
     }
     let made = state.store().start_device_authorization(policy, request, now, &mut entropy).await?;
     Ok((made, false))
@@ -230,7 +230,7 @@ async fn create_token(
 ) -> Result<Result<Token, Fault>, StoreError> {
     #[cfg(feature = "script")]
     if let Some(run) = &state.script {
-        return play::create_token(state, run, policy, request, now).await;
+        return Box::pin(play::create_token(state, run, policy, request, now)).await;
     }
     exchange(state, policy, request, now, true).await
 }
@@ -243,8 +243,8 @@ pub(crate) async fn exchange(
     now: Moment,
     has_person: bool,
 ) -> Result<Result<Token, Fault>, StoreError> {
-    if has_person {
-        simulated_person(state, &request.grant, now).await?;
+    if has_person && let Some((polls_before, decision)) = decision_after_polls(&state.approval) {
+        Box::pin(simulated_person(state, &request.grant, polls_before, decision, now)).await?;
     }
     let exchanged = state.store().create_token(policy, request, now, &mut entropy).await?;
     if exchanged.ends_sign_in {
@@ -268,13 +268,23 @@ fn warn_of_a_replay(grant: &Grant) {
     }
 }
 
-/// Lets the simulated person decide, if the decision depends on the number of polls.
-async fn simulated_person(state: &State, grant: &Grant, now: Moment) -> Result<(), StoreError> {
-    let (polls_before, decision) = match state.approval {
-        Approval::AfterPolls(polls) => (polls, UserDecision::Approve),
-        Approval::Expire => (1, UserDecision::Expire),
-        Approval::Manual | Approval::Auto | Approval::Deny => return Ok(()),
-    };
+/// Returns the decision of the simulated person that depends on the number of polls, and that number.
+const fn decision_after_polls(approval: &Approval) -> Option<(u32, UserDecision)> {
+    match approval {
+        Approval::AfterPolls(polls) => Some((*polls, UserDecision::Approve)),
+        Approval::Expire => Some((1, UserDecision::Expire)),
+        Approval::Manual | Approval::Auto | Approval::Deny => None,
+    }
+}
+
+/// Lets the simulated person decide after this number of polls.
+async fn simulated_person(
+    state: &State,
+    grant: &Grant,
+    polls_before: u32,
+    decision: UserDecision,
+    now: Moment,
+) -> Result<(), StoreError> {
     let GrantKey::Device(selector) = GrantKey::of(grant) else { return Ok(()) };
     let device = state.store().device(selector, now).await?;
     let waits = device.filter(|device| {

@@ -77,7 +77,8 @@ where
         async move {
             activity.take_turn().await;
             let (head, mut body) = request.into_parts();
-            let response = answer(state, peer, head, read_body(&state.limits, &mut body)).await;
+            let reading = async || read_body(&state.limits, &mut body).await;
+            let response = answer(state, peer, head, reading).await;
             if !body.is_end_stream() {
                 tokio::spawn(discard(body));
             }

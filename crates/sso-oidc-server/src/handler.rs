@@ -18,7 +18,7 @@ pub(crate) async fn answer(
     state: &State,
     peer: Peer,
     head: Parts,
-    body: impl Future<Output = Result<Bytes, Fault>>,
+    body: impl AsyncFnOnce() -> Result<Bytes, Fault>,
 ) -> Response<Body> {
     let (response, exchange) = respond(state, peer, head, body, handle).await;
     exchange.record(state);
@@ -31,7 +31,7 @@ pub(crate) async fn respond(
     state: &State,
     peer: Peer,
     head: Parts,
-    body: impl Future<Output = Result<Bytes, Fault>>,
+    body: impl AsyncFnOnce() -> Result<Bytes, Fault>,
     handle: impl AsyncFnOnce(&Context<'_>, &Route) -> Reply,
 ) -> (Response<Body>, Exchange) {
     let id = state.request_ids.next();
@@ -41,26 +41,30 @@ pub(crate) async fn respond(
     let operation = known.and_then(|route| route.operation());
     let spelling = known.and_then(|route| route.spelling());
     let (mut arrived, mut grant, mut details) = (None, None, Details::default());
-    let Reply { mut response, error } = match (limits::error_of_head(state, &head, spelling), route) {
-        (Some(reply), _) => reply,
-        (None, Err(no_route)) => refuse(no_route, path),
-        (None, Ok(route)) => {
-            let takes_body = head.method == http::Method::POST;
-            let body = if takes_body { body.await } else { Ok(Bytes::new()) };
-            let up = *arrived.insert(state.clock.up());
-            match body {
-                Ok(body) => {
-                    let now = state.clock.at(up);
-                    grant = state.grant_for_report(route, &head, &body);
-                    let context = Context { state, peer, head: &head, body: &body, now };
-                    let reply = handle(&context, route).await;
-                    if state.records.keeps_any() {
-                        details = Details::of(&context, route, &reply.response).await;
+    let error_of_head = limits::error_of_head(state, &head, spelling);
+    let Reply { mut response, error } = if let Some(reply) = error_of_head {
+        reply
+    } else {
+        match route {
+            Err(no_route) => refuse(no_route, path),
+            Ok(route) => {
+                let takes_body = head.method == http::Method::POST;
+                let body = if takes_body { body().await } else { Ok(Bytes::new()) };
+                let up = *arrived.insert(state.clock.up());
+                match body {
+                    Ok(body) => {
+                        let now = state.clock.at(up);
+                        grant = state.grant_for_report(route, &head, &body);
+                        let context = Context { state, peer, head: &head, body: &body, now };
+                        let reply = handle(&context, route).await;
+                        if state.records.keeps_any() {
+                            details = Box::pin(Details::of(&context, route, &reply.response)).await;
+                        }
+                        reply
                     }
-                    reply
+                    // The server does not wait for the rest of the body, so the connection cannot be reused.
+                    Err(fault) => Reply::fault(spelling.unwrap_or_default(), fault).closing(),
                 }
-                // The server does not wait for the rest of the body, so the connection cannot be reused.
-                Err(fault) => Reply::fault(spelling.unwrap_or_default(), fault).closing(),
             }
         }
     };
@@ -80,17 +84,18 @@ pub(crate) async fn respond(
     (response, exchange)
 }
 
-/// Returns the reply of the route's handler.
+/// Returns the reply of the route's handler. Only the operations, most of them polls, have no box: each
+/// connection keeps room for the largest future of a request, and each request moves that room.
 pub(crate) async fn handle(context: &Context<'_>, route: &Route) -> Reply {
     match route.handler {
         Handler::Operation(dialect, operation) => authority::answer(context, dialect, operation).await,
-        Handler::Portal(operation) => portal::answer(context, operation).await,
+        Handler::Portal(operation) => Box::pin(portal::answer(context, operation)).await,
         Handler::Metadata(page) | Handler::Page(page) => page(context).into(),
         Handler::Ready => ready(context).await,
-        Handler::Device(Step::Ask) => page::look(context).await,
-        Handler::Device(Step::Decide) => page::decide(context).await,
-        Handler::Authorization(Step::Ask) => page::authorize(context).await,
-        Handler::Authorization(Step::Decide) => page::decide_authorization(context).await,
+        Handler::Device(Step::Ask) => Box::pin(page::look(context)).await,
+        Handler::Device(Step::Decide) => Box::pin(page::decide(context)).await,
+        Handler::Authorization(Step::Ask) => Box::pin(page::authorize(context)).await,
+        Handler::Authorization(Step::Decide) => Box::pin(page::decide_authorization(context)).await,
     }
 }
 

@@ -97,7 +97,7 @@ impl InProcess {
         let peer = Peer { address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1), connection: 1 };
         let body = check_length(&self.state.limits, body.len() as u64).map(|()| body);
         // A handler waits only for its store, and the body is complete.
-        let response = self.state.wait(answer(&self.state, peer, head, core::future::ready(body)));
+        let response = self.state.wait(answer(&self.state, peer, head, async || body));
         if is_head { response.map(|_| Vec::new()) } else { response.map(|body| body.bytes().to_vec()) }
     }
 

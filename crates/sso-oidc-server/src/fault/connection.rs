@@ -126,7 +126,7 @@ async fn answer(
     let (head, mut body) = request.into_parts();
     let route_of_head = route(&head.method, head.uri.path()).ok();
     let is_form = head.method == Method::POST;
-    let reading = read_body(&state.limits, &mut body);
+    let reading = async || read_body(&state.limits, &mut body).await;
     let (mut response, mut exchange) =
         respond(state, peer, head, reading, async |context: &Context<'_>, route: &Route| {
             rule = scripted(context, route).map(FaultRule::new).or(rule);
