@@ -69,7 +69,7 @@ pub(crate) fn drive(data: &[u8]) -> Answer {
     let decision = match flags >> 4 & 3 {
         0 => UserDecision::Deny,
         1 => UserDecision::Expire,
-        _ => UserDecision::Approve,
+        _ => UserDecision::APPROVE,
     };
     let known = (request.client_id == "c").then_some(&client);
     let reviewed = review_authorization(known, &request, NOW);
@@ -93,7 +93,7 @@ pub(crate) fn drive(data: &[u8]) -> Answer {
                 "no code without PKCE"
             );
             assert!(client.any_scope || review.scopes.iter().all(|scope| client.scopes.contains(scope)));
-            assert_eq!(decision == UserDecision::Approve, record.expires_at > NOW);
+            assert_eq!(decision == UserDecision::APPROVE, record.expires_at > NOW);
             let kept = record.redirect_uri.len() + record.scope.iter().map(String::len).sum::<usize>();
             assert!(kept <= 2048 + 4096 && record.scope.len() <= 25, "a record is bounded");
             arrives(&client, &request.redirect_uri, &response);

@@ -49,7 +49,7 @@ pub fn recognize_token<'a>(
 /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
 /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
 /// # let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
-/// # store.decide(&policy, None, &codes.user_code, UserDecision::Approve, now)?;
+/// # store.decide(&policy, None, &codes.user_code, UserDecision::APPROVE, now)?;
 /// # let poll = CreateTokenRequest::new(Client::public("my-tool"), Grant::device_code(codes.device_code));
 /// let token = store.create_token(&policy, &poll, now, &mut entropy)?.access_token;
 /// assert_eq!(store.recognize_token(&token, now)?.client_id, "my-tool");

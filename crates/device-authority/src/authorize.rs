@@ -4,14 +4,17 @@ use core::time::Duration;
 
 use oidc_proto::{
     AuthorizationRequest, AuthorizationResponse, Client, Fault, FaultCode, InvalidAuthorizationRequest,
-    Secret, grant_type,
+    Parameter, Secret, grant_type,
 };
 
 use crate::entropy::secret_with_fingerprint;
 use crate::{
-    Change, ClientRecord, CodeRecord, CodeStatus, Entropy, Fingerprint, Moment, NoEntropy, ServerPolicy,
-    UserDecision, client, proof, redirect, scope,
+    Authentication, Change, ClientRecord, CodeRecord, CodeStatus, Entropy, Fingerprint, Moment, NoEntropy,
+    ServerPolicy, UserDecision, client, proof, redirect, scope,
 };
+
+/// The longest `nonce` that is kept, in bytes. Clients send a hash or a random value.
+const MAX_NONCE: usize = 256;
 
 /// The information for the person's decision on an authorization request.
 ///
@@ -63,7 +66,8 @@ pub enum AuthorizationError {
 ///    goes to the client.
 /// 4. The request has a challenge: `invalid_request`. Every client must use PKCE (RFC 9700 §2.1.1).
 /// 5. The client may request the scopes: `invalid_scope`.
-/// 6. The request permits a page: `login_required` for `prompt=none` (OpenID Connect Core §3.1.2.1). No person has
+/// 6. The `nonce` has at most 256 bytes, because each code is kept with its own: `invalid_request`.
+/// 7. The request permits a page: `login_required` for `prompt=none` (OpenID Connect Core §3.1.2.1). No person has
 ///    a session here, so only a page can tell who decides. A simulated person changes nothing about that. Any
 ///    other prompt gets the page, which every request gets.
 ///
@@ -103,6 +107,11 @@ pub fn review_authorization(
         return Err(AuthorizationError::Redirect(fault));
     }
     scope::check_asked(client, &request.scope).map_err(AuthorizationError::Redirect)?;
+    if nonce(request).is_some_and(|nonce| nonce.len() > MAX_NONCE) {
+        let fault =
+            Fault::new(FaultCode::InvalidRequest).with_description("the nonce is longer than 256 bytes");
+        return Err(AuthorizationError::Redirect(fault));
+    }
     if forbids_a_page(request) {
         let why = "prompt=none needs a session of the person, and this server keeps none";
         let fault = Fault::new(FaultCode::Other("login_required".to_owned())).with_description(why);
@@ -136,7 +145,7 @@ pub fn review_authorization(
 ///     .with_state(Secret::from("state"))
 ///     .with_code_challenge(pkce::challenge(&pkce::verifier(&[7; 32])));
 /// let (response, change) =
-///     authorize(&policy, Some(&client), &request, UserDecision::Approve, now, &mut entropy)?;
+///     authorize(&policy, Some(&client), &request, UserDecision::APPROVE, now, &mut entropy)?;
 /// assert!(matches!(change, Change::AddCode(_)) && response.state == request.state);
 ///
 /// let denied = authorize(&policy, Some(&client), &request, UserDecision::Deny, now, &mut entropy);
@@ -158,13 +167,14 @@ pub fn authorize(
 ) -> Result<(AuthorizationResponse, Change), AuthorizationError> {
     review_authorization(client, request, now)?;
     let life = match decision {
-        UserDecision::Approve => policy.code_ttl,
+        UserDecision::Approve(_) => policy.code_ttl,
         UserDecision::Expire => Duration::ZERO,
         UserDecision::Deny => return Err(denied()),
     };
+    let decided = Decided { decision, status: CodeStatus::Unused, life };
     let (code, fingerprint) =
         secret_with_fingerprint(entropy).map_err(|error| AuthorizationError::Redirect(error.into()))?;
-    let record = record(policy, request, fingerprint, CodeStatus::Unused, now.after(life), now);
+    let record = record(policy, request, fingerprint, decided, now);
     Ok((AuthorizationResponse::code(code).with_state(request.state.clone()), Change::AddCode(record)))
 }
 
@@ -191,9 +201,9 @@ pub fn authorize(
 /// let code = authorization_code(&mut |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes)))?;
 /// let press = |earlier, decision| authorize_form(&policy, Some(&client), earlier, &request, decision, &code, now);
 ///
-/// let (first, change) = press(None, UserDecision::Approve);
+/// let (first, change) = press(None, UserDecision::APPROVE);
 /// let Some(device_authority::Change::AddCode(record)) = change else { panic!("it is to be stored") };
-/// let (second, change) = press(Some(&record), UserDecision::Approve);
+/// let (second, change) = press(Some(&record), UserDecision::APPROVE);
 /// assert!(first == second && change.is_none());
 /// let (other, _) = press(Some(&record), UserDecision::Deny);
 /// assert_eq!(other, Err(AuthorizationError::Decided));
@@ -217,7 +227,7 @@ pub fn authorize_form(
     }
     let response = || AuthorizationResponse::code(code.clone()).with_state(request.state.clone());
     match (earlier.map(|earlier| (earlier.status, now < earlier.expires_at)), decision) {
-        (Some((CodeStatus::Unused, true)), UserDecision::Approve) => return (Ok(response()), None),
+        (Some((CodeStatus::Unused, true)), UserDecision::Approve(_)) => return (Ok(response()), None),
         (Some((CodeStatus::Denied, _)), UserDecision::Deny) => return (Err(denied()), None),
         (Some(_), _) => return (Err(AuthorizationError::Decided), None),
         (None, _) => {}
@@ -226,11 +236,11 @@ pub fn authorize_form(
         return (Err(AuthorizationError::Redirect(NoEntropy.into())), None);
     };
     let (result, status, life) = match decision {
-        UserDecision::Approve => (Ok(response()), CodeStatus::Unused, policy.code_ttl),
+        UserDecision::Approve(_) => (Ok(response()), CodeStatus::Unused, policy.code_ttl),
         UserDecision::Expire => (Ok(response()), CodeStatus::Unused, Duration::ZERO),
         UserDecision::Deny => (Err(denied()), CodeStatus::Denied, Duration::ZERO),
     };
-    let record = record(policy, request, fingerprint, status, now.after(life), now);
+    let record = record(policy, request, fingerprint, Decided { decision, status, life }, now);
     (result, Some(Change::AddCode(record)))
 }
 
@@ -239,20 +249,34 @@ fn denied() -> AuthorizationError {
     AuthorizationError::Redirect(fault)
 }
 
+/// A decision, and what it makes of the code.
+struct Decided {
+    decision: UserDecision,
+    status: CodeStatus,
+    life: Duration,
+}
+
 fn record(
     policy: &ServerPolicy,
     request: &AuthorizationRequest,
     code: Fingerprint,
-    status: CodeStatus,
-    expires_at: Moment,
+    decided: Decided,
     now: Moment,
 ) -> CodeRecord {
+    let Decided { decision, status, life } = decided;
+    let expires_at = now.after(life);
+    let approval = |subject| Box::new(Authentication::new(subject, now));
     CodeRecord {
         code,
         client_id: request.client_id.clone(),
         redirect_uri: request.redirect_uri.clone(),
         scope: request.scope.clone(),
         code_challenge: request.code_challenge.as_deref().unwrap_or_default().into(),
+        nonce: nonce(request).map(Into::into),
+        authentication: match decision {
+            UserDecision::Approve(subject) => Some(approval(subject)),
+            UserDecision::Deny | UserDecision::Expire => None,
+        },
         issued_at: now,
         expires_at,
         forget_at: expires_at.after(policy.remember_expired),
@@ -311,6 +335,11 @@ pub fn presume_client(policy: &ServerPolicy, client_id: &str) -> Option<ClientRe
     let recognizes = policy.registration_key.is_some() || policy.accept_unknown_clients;
     (recognizes && proof::is_plausible_id(client_id))
         .then(|| ClientRecord::preconfigured(Client::public(client_id), None))
+}
+
+/// Returns the request's `nonce` (OpenID Connect Core §3.1.2.1).
+fn nonce(request: &AuthorizationRequest) -> Option<&str> {
+    request.parameters.iter().find(|parameter| parameter.name() == "nonce").map(Parameter::value)
 }
 
 /// Returns whether the request has `prompt=none`.

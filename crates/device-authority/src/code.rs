@@ -2,7 +2,7 @@
 
 use oidc_proto::{Fault, FaultCode, Secret, Token};
 
-use crate::first_token::first_token;
+use crate::first_token::{Approved, first_token};
 use crate::token::{invalid_grant, prove};
 use crate::{
     Change, ClientRecord, CodeRecord, CodeStatus, Decision, Entropy, Issued, Moment, ServerPolicy, redirect,
@@ -69,7 +69,12 @@ fn token(
         ));
     }
     scope::check_asked(client, &code.scope)?;
-    first_token(policy, client, &code.scope, client.issuer_url.as_deref(), now, entropy)
+    let approved = Approved {
+        scope: &code.scope,
+        start_url: client.issuer_url.as_deref(),
+        authentication: code.authentication.as_deref(),
+    };
+    first_token(policy, client, &approved, now, entropy)
 }
 
 fn invalid_grant_because(why: &'static str) -> Fault {

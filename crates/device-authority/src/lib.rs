@@ -44,7 +44,7 @@
 //!     store.register_client(&policy, &RegisterClientRequest::new("my-tool"), now, &mut entropy)?;
 //! let ask = StartDeviceAuthorizationRequest::new(registration.client.clone(), "https://example.awsapps.com/start");
 //! let device = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
-//! store.decide(&policy, None, &device.user_code, UserDecision::Approve, now)?;
+//! store.decide(&policy, None, &device.user_code, UserDecision::APPROVE, now)?;
 //! let grant = Grant::device_code(device.device_code);
 //! let token =
 //!     store.create_token(&policy, &CreateTokenRequest::new(registration.client, grant), now, &mut entropy)?;
@@ -95,6 +95,7 @@ mod scope;
 mod seed;
 mod selector;
 mod store;
+mod subject;
 mod token;
 mod user_code;
 
@@ -123,5 +124,6 @@ pub use revoke::revoke_token;
 pub use seed::Seed;
 pub use selector::Selector;
 pub use store::{Decide, DeviceKey, Exchanged, Keys, Store, StoreError, Waiting};
+pub use subject::{Authentication, Subject, SubjectError};
 pub use token::create_token;
 pub use user_code::UserCode;

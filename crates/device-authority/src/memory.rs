@@ -101,7 +101,7 @@ impl Memory {
     /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
     /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
     /// # let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
-    /// # store.decide(&policy, None, &codes.user_code, UserDecision::Approve, now)?;
+    /// # store.decide(&policy, None, &codes.user_code, UserDecision::APPROVE, now)?;
     /// # let poll = CreateTokenRequest::new(Client::public("my-tool"), Grant::device_code(codes.device_code));
     /// let token = store.create_token(&policy, &poll, now, &mut entropy)?;
     /// let issued = Issued::of(&token).ok_or("it is one of ours")?;
@@ -254,8 +254,9 @@ impl Memory {
             Change::AddDevice(record) => self.put(Record::Device(record), now),
             Change::SetDevice { device, state } => {
                 if let Some(record) = self.devices.find_mut(&device) {
+                    let is_redeemed = matches!(state.status, AuthorizationStatus::Redeemed(_));
                     record.state = state;
-                    if matches!(state.status, AuthorizationStatus::Redeemed(_)) {
+                    if is_redeemed {
                         self.redeemed.insert((record.forget_at, device));
                     }
                 }
@@ -309,7 +310,7 @@ mod tests {
         for minute in 0..120 {
             let now = start.after(Duration::from_secs(60 * minute));
             let device = store.start_device_authorization(&policy, &ask, now, &mut entropy).unwrap();
-            store.decide(&policy, None, &device.user_code, UserDecision::Approve, now).unwrap();
+            store.decide(&policy, None, &device.user_code, UserDecision::APPROVE, now).unwrap();
             let grant = Grant::device_code(device.device_code);
             let poll = CreateTokenRequest::new(ask.client.clone(), grant);
             store.create_token(&policy, &poll, now, &mut entropy).unwrap();

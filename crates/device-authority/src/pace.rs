@@ -11,7 +11,8 @@ const STEP: Duration = Duration::from_secs(5);
 ///
 /// The gap counts from the latest poll, early or not, because a client must wait *between* polls. The first
 /// poll is never early. If the clock stepped back, the gap is unknown and the poll is not early.
-pub(crate) fn polled(mut state: DeviceState, mode: SlowDown, now: Moment) -> (bool, DeviceState) {
+pub(crate) fn polled(state: &DeviceState, mode: SlowDown, now: Moment) -> (bool, DeviceState) {
+    let mut state = state.clone();
     let early = state.last_poll.is_some_and(|last| now >= last && now.since(last) < state.interval);
     state.last_poll = Some(now);
     state.polls = state.polls.saturating_add(1);

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use crate::{
-    AuthorizationStatus, Change, ClientRecord, DeviceRecord, Moment, TooManyGuesses, UserCode, scope,
+    Authentication, AuthorizationStatus, Change, ClientRecord, DeviceRecord, DeviceState, Moment, Subject,
+    TooManyGuesses, UserCode, scope,
 };
 
 /// The information for the person's decision (RFC 8628 §5.4).
@@ -30,12 +31,17 @@ pub struct Review {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UserDecision {
-    /// Approve: the device gets a token.
-    Approve,
+    /// Approve, as this person: the device gets a token.
+    Approve(Subject),
     /// Deny: the device gets `access_denied`.
     Deny,
     /// Expire the code: the device gets `expired_token`. For tests and simulated people.
     Expire,
+}
+
+impl UserDecision {
+    /// The approval of [`Subject::PERSON`], for a service that does not tell people apart.
+    pub const APPROVE: Self = Self::Approve(Subject::PERSON);
 }
 
 /// The reason why a person cannot decide on a code.
@@ -116,12 +122,13 @@ pub fn review(
 /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
 /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
 /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
-/// # use device_authority::{Change, PersonError, Selector, AuthorizationStatus, decide};
+/// # use device_authority::{AuthorizationStatus, Change, PersonError, Selector, Subject, decide};
 /// let device = Selector::of(&codes.device_code).and_then(|selector| store.device(selector));
-/// let change = decide(device, UserDecision::Approve, now)?;
+/// let change = decide(device, UserDecision::APPROVE, now)?;
 /// let Change::SetDevice { state, .. } = change else { panic!("it sets the device") };
 /// assert_eq!(state.status, AuthorizationStatus::Approved);
-/// assert_eq!(decide(None, UserDecision::Approve, now), Err(PersonError::Unknown));
+/// assert!(state.authentication.is_some_and(|approval| approval.subject == Subject::PERSON));
+/// assert_eq!(decide(None, UserDecision::APPROVE, now), Err(PersonError::Unknown));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -134,12 +141,14 @@ pub fn decide(
     now: Moment,
 ) -> Result<Change, PersonError> {
     let device = undecided(device, now)?;
-    let status = match verdict {
-        UserDecision::Approve => AuthorizationStatus::Approved,
-        UserDecision::Deny => AuthorizationStatus::Denied,
-        UserDecision::Expire => AuthorizationStatus::Expired,
+    let (status, subject) = match verdict {
+        UserDecision::Approve(subject) => (AuthorizationStatus::Approved, Some(subject)),
+        UserDecision::Deny => (AuthorizationStatus::Denied, None),
+        UserDecision::Expire => (AuthorizationStatus::Expired, None),
     };
-    Ok(Change::SetDevice { device: device.device_code.selector(), state: device.state.with_status(status) })
+    let authentication = subject.map(|subject| Box::new(Authentication::new(subject, now)));
+    let state = DeviceState { status, authentication, ..device.state.clone() };
+    Ok(Change::SetDevice { device: device.device_code.selector(), state })
 }
 
 fn undecided(device: Option<&DeviceRecord>, now: Moment) -> Result<&DeviceRecord, PersonError> {

@@ -6,7 +6,7 @@ use core::time::Duration;
 use oidc_proto::{Client, Token, grant_type};
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Digest, Fingerprint, Moment, Seed, Selector, UserCode};
+use crate::{Authentication, Change, Digest, Fingerprint, Moment, Seed, Selector, UserCode};
 
 /// A registered client, stored under its id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,7 +117,7 @@ pub struct DeviceRecord {
 }
 
 /// The mutable part of a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DeviceState {
     /// The state of the authorization.
@@ -130,18 +130,22 @@ pub struct DeviceState {
     pub polls: u32,
     /// Whether the one early poll of [`crate::SlowDown::Grace`] was used.
     pub grace_used: bool,
+    /// Who approved, and when, until the token is issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<Box<Authentication>>,
 }
 
 impl DeviceState {
     /// Creates the state of a device without decision and polls.
     pub(crate) const fn new(interval: Duration) -> Self {
-        Self { status: AuthorizationStatus::Pending, interval, last_poll: None, polls: 0, grace_used: false }
-    }
-
-    /// Returns the same state with this status.
-    pub(crate) const fn with_status(mut self, status: AuthorizationStatus) -> Self {
-        self.status = status;
-        self
+        Self {
+            status: AuthorizationStatus::Pending,
+            interval,
+            last_poll: None,
+            polls: 0,
+            grace_used: false,
+            authentication: None,
+        }
     }
 }
 
@@ -189,7 +193,7 @@ impl DeviceRecord {
 /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
 /// # let request = AuthorizationRequest::new("my-tool", "http://127.0.0.1:49152/")
 /// #     .with_code_challenge(pkce::challenge(&pkce::verifier(&[7; 32])));
-/// let response = store.authorize(&policy, &request, UserDecision::Approve, now, &mut entropy)?;
+/// let response = store.authorize(&policy, &request, UserDecision::APPROVE, now, &mut entropy)?;
 /// let selector = Selector::of(&response.result?).ok_or("it is one of ours")?;
 /// let code = store.code(selector).ok_or("it was just issued")?;
 /// assert_eq!((code.status, code.expires_at), (CodeStatus::Unused, now.after(policy.code_ttl)));
@@ -208,6 +212,12 @@ pub struct CodeRecord {
     pub scope: Vec<String>,
     /// The challenge (RFC 7636 §4.2, S256) that the token request's verifier must match.
     pub code_challenge: Box<str>,
+    /// The request's `nonce`, for the ID token (OpenID Connect Core §3.1.2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<Box<str>>,
+    /// Who approved, and when. Absent in a record of an earlier version, and after a denial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<Box<Authentication>>,
     /// The time of the approval.
     pub issued_at: Moment,
     /// The expiry.
@@ -286,6 +296,9 @@ pub struct RefreshRecord {
     pub start_url: Option<Box<str>>,
     /// The previous token, while [`crate::Rotation::Grace`] accepts it.
     pub used: Option<Box<UsedToken>>,
+    /// Who approved, and when. Absent in a record of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<Box<Authentication>>,
     /// The end of the family, unaffected by refreshes, when the record may be forgotten.
     pub forget_at: Moment,
 }
@@ -302,6 +315,12 @@ pub struct AccessRecord {
     pub family: Option<Selector>,
     /// The portal of the sign-in. Only AWS's dialect has one.
     pub start_url: Option<Box<str>>,
+    /// The scopes of this token. None in a record of an earlier version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<String>,
+    /// Who approved, and when. Absent in a record of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<Box<Authentication>>,
     /// The expiry, when the record may be forgotten.
     pub expires_at: Moment,
 }

@@ -101,6 +101,7 @@ fn advance(
         scope: family.scope.clone(),
         start_url: family.start_url.clone(),
         used,
+        authentication: family.authentication.clone(),
         forget_at: family.forget_at,
     };
     Ok((token.with_refresh_token(successor), Some(next)))

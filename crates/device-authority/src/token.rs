@@ -3,7 +3,7 @@
 use oidc_proto::{CreateTokenRequest, Fault, FaultCode, Grant, Secret, Token, pkce};
 
 use crate::client::{authenticate, unauthorized};
-use crate::first_token::first_token;
+use crate::first_token::{Approved, first_token};
 use crate::moment::whole_seconds;
 use crate::{
     AccessRecord, AuthorizationStatus, Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy,
@@ -85,10 +85,13 @@ pub fn create_token(
 ) -> Decision<Token> {
     let mut decision = exchange(policy, records, request, now, entropy);
     if let Ok(token) = &decision.reply {
-        let start_url = match (records.device, records.refresh) {
-            (Some(device), _) => device.start_url.as_deref(),
-            (None, Some(family)) => family.start_url.as_deref(),
-            (None, None) => records.client.and_then(|client| client.issuer_url.as_deref()),
+        let (start_url, authentication) = match (records.device, records.refresh) {
+            (Some(device), _) => (device.start_url.as_deref(), &device.state.authentication),
+            (None, Some(family)) => (family.start_url.as_deref(), &family.authentication),
+            (None, None) => (
+                records.client.and_then(|client| client.issuer_url.as_deref()),
+                records.code.map_or(&None, |code| &code.authentication),
+            ),
         };
         decision.changes.extend(Fingerprint::of(&token.access_token).map(|access| {
             Change::AddAccess(AccessRecord {
@@ -96,6 +99,8 @@ pub fn create_token(
                 client_id: request.client.id.clone(),
                 family: token.refresh_token.as_ref().and_then(Selector::of),
                 start_url: start_url.map(Into::into),
+                scope: token.scope.clone().unwrap_or_default(),
+                authentication: authentication.clone(),
                 expires_at: now.after(token.expires_in.unwrap_or_default()),
             })
         }));
@@ -170,10 +175,10 @@ fn poll(
     if policy.slow_down == SlowDown::Always
         && matches!(status, AuthorizationStatus::Approved | AuthorizationStatus::Denied)
         && !device.is_expired_at(now)
-        && let (true, state) = pace::polled(device.state, policy.slow_down, now)
+        && let (true, state) = pace::polled(&device.state, policy.slow_down, now)
     {
         return Decision::new(
-            Err(slow_down(policy, state)),
+            Err(slow_down(policy, &state)),
             vec![Change::SetDevice { device: selector, state }],
         );
     }
@@ -188,11 +193,16 @@ fn poll(
             Decision::refuse(Fault::new(FaultCode::AccessDenied).with_description("The request was denied"))
         }
         AuthorizationStatus::Approved => {
-            match first_token(policy, client, &device.scope, device.start_url.as_deref(), now, entropy) {
+            let approved = Approved {
+                scope: &device.scope,
+                start_url: device.start_url.as_deref(),
+                authentication: device.state.authentication.as_deref(),
+            };
+            match first_token(policy, client, &approved, now, entropy) {
                 Err(fault) => Decision::refuse(fault),
                 Ok((token, family)) => {
                     let status = AuthorizationStatus::Redeemed(Issued::of(&token));
-                    let state = device.state.with_status(status);
+                    let state = DeviceState { status, authentication: None, ..device.state.clone() };
                     let mut changes = vec![Change::SetDevice { device: selector, state }];
                     changes.extend(family.map(Change::PutRefresh));
                     Decision::new(Ok(token), changes)
@@ -200,9 +210,9 @@ fn poll(
             }
         }
         AuthorizationStatus::Pending | AuthorizationStatus::Expired => {
-            let (too_early, state) = pace::polled(device.state, policy.slow_down, now);
+            let (too_early, state) = pace::polled(&device.state, policy.slow_down, now);
             let fault = if too_early {
-                slow_down(policy, state)
+                slow_down(policy, &state)
             } else {
                 Fault::new(FaultCode::AuthorizationPending).with_description("Authorization is still pending")
             };
@@ -212,7 +222,7 @@ fn poll(
 }
 
 /// Returns the fault of an early poll. A standard client increases its interval by itself (RFC 8628 §3.5).
-fn slow_down(policy: &ServerPolicy, state: DeviceState) -> Fault {
+fn slow_down(policy: &ServerPolicy, state: &DeviceState) -> Fault {
     let mut fault = Fault::new(FaultCode::SlowDown)
         .with_description("Polled too early; increase the interval by five seconds");
     if policy.slow_down == SlowDown::Always {

@@ -110,7 +110,7 @@ fn pending_poll_machine_only(bencher: divan::Bencher<'_, '_>) {
 /// It has a registration, an authorization, 12 pending polls and a grant.
 #[divan::bench]
 fn whole_flow_both_sides() {
-    let mut world = World::new(strict(5)).person(secs(61), UserDecision::Approve);
+    let mut world = World::new(strict(5)).person(secs(61), UserDecision::APPROVE);
     assert!(world.run().is_ok());
     assert_eq!(world.sent.iter().filter(|(operation, _)| *operation == Operation::CreateToken).count(), 13);
 }

@@ -7,7 +7,7 @@ use pair_tests::{Fate, World, secs, strict};
 
 #[test]
 fn a_person_who_approves_gets_a_token_at_the_next_poll() {
-    let mut world = World::new(strict(5)).person(secs(12), UserDecision::Approve);
+    let mut world = World::new(strict(5)).person(secs(12), UserDecision::APPROVE);
     let token = world.run().unwrap().token;
     assert_eq!(token.token_type, "Bearer");
     assert_eq!(world.polls(), [5, 10, 15]);
@@ -44,7 +44,7 @@ fn a_code_that_the_server_lets_die_early_is_expired_by_the_service() {
 
 #[test]
 fn a_client_that_keeps_the_interval_is_never_told_to_slow_down() {
-    let mut world = World::new(strict(1)).person(secs(300), UserDecision::Approve);
+    let mut world = World::new(strict(1)).person(secs(300), UserDecision::APPROVE);
     world.run().unwrap();
     assert!(world.faults.iter().all(|code| *code == FaultCode::AuthorizationPending), "{:?}", world.faults);
     assert!(world.polls().len() > 250);
@@ -54,7 +54,7 @@ fn a_client_that_keeps_the_interval_is_never_told_to_slow_down() {
 fn slow_down_makes_the_client_slower_for_good() {
     // A duplicated request looks like two simultaneous polls to the server.
     let mut world =
-        World::new(strict(5)).person(secs(60), UserDecision::Approve).fates(&[Fate::Carry, Fate::Twice]);
+        World::new(strict(5)).person(secs(60), UserDecision::APPROVE).fates(&[Fate::Carry, Fate::Twice]);
     world.run().unwrap();
     assert_eq!(world.faults.iter().filter(|code| **code == FaultCode::SlowDown).count(), 1);
     let polls = world.polls();
@@ -66,7 +66,7 @@ fn slow_down_makes_the_client_slower_for_good() {
 #[test]
 fn a_reply_lost_after_the_grant_is_a_lost_grant_and_not_a_denial() {
     let mut world =
-        World::new(strict(5)).person(secs(7), UserDecision::Approve).fates(&[Fate::Carry, Fate::LoseReply]);
+        World::new(strict(5)).person(secs(7), UserDecision::APPROVE).fates(&[Fate::Carry, Fate::LoseReply]);
     let outcome = world.run().unwrap_err();
     assert!(
         matches!(&outcome, Outcome::GrantLost(Expiry::Service(fault)) if fault.code == FaultCode::InvalidGrant),
@@ -77,13 +77,13 @@ fn a_reply_lost_after_the_grant_is_a_lost_grant_and_not_a_denial() {
 #[test]
 fn a_request_that_was_lost_on_the_way_there_costs_only_time() {
     let mut world =
-        World::new(strict(5)).person(secs(7), UserDecision::Approve).fates(&[Fate::Carry, Fate::LoseRequest]);
+        World::new(strict(5)).person(secs(7), UserDecision::APPROVE).fates(&[Fate::Carry, Fate::LoseRequest]);
     world.run().unwrap();
 }
 
 #[test]
 fn a_duplicated_request_for_a_granted_code_is_granted_once() {
-    let mut world = World::new(strict(5)).person(secs(3), UserDecision::Approve).fates(&[Fate::Twice]);
+    let mut world = World::new(strict(5)).person(secs(3), UserDecision::APPROVE).fates(&[Fate::Twice]);
     let outcome = world.run().unwrap_err();
     // The second copy finds the code spent, and the client gets its response.
     assert!(
@@ -94,7 +94,7 @@ fn a_duplicated_request_for_a_granted_code_is_granted_once() {
 
 #[test]
 fn a_network_that_is_down_for_a_while_does_not_end_the_sign_in() {
-    let mut world = World::new(strict(5)).person(secs(60), UserDecision::Approve).fates(&[Fate::Refuse; 6]);
+    let mut world = World::new(strict(5)).person(secs(60), UserDecision::APPROVE).fates(&[Fate::Refuse; 6]);
     world.run().unwrap();
 }
 
@@ -124,7 +124,7 @@ fn a_cached_registration_that_the_server_does_not_know_is_replaced_once() {
         assert!(elsewhere.step());
     }
     let cached = elsewhere.flow.registration();
-    let mut world = World::with_registration(strict(5), cached).person(secs(7), UserDecision::Approve);
+    let mut world = World::with_registration(strict(5), cached).person(secs(7), UserDecision::APPROVE);
     world.run().unwrap();
     let expected =
         [Operation::StartDeviceAuthorization, Operation::RegisterClient, Operation::StartDeviceAuthorization];

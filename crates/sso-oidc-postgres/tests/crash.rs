@@ -56,7 +56,7 @@ async fn sign_in(world: &World, tool: &Tool) -> Vec<Secret> {
     assert_eq!(poll(world, tool, &device).await.unwrap_err(), FaultCode::AuthorizationPending);
     for attempt in 0.. {
         assert!(attempt < ATTEMPTS, "no decision");
-        match world.store().decide(&policy, None, &device.user_code, UserDecision::Approve, at(2)).await {
+        match world.store().decide(&policy, None, &device.user_code, UserDecision::APPROVE, at(2)).await {
             // The approval before was committed, and its response lost.
             Ok(Ok(()) | Err(PersonError::Decided)) => break,
             Ok(Err(other)) => panic!("{other}"),

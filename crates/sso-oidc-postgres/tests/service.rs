@@ -148,7 +148,7 @@ async fn a_decision_about_old_records_is_made_again() {
     let mut calls = 0;
     let mut decide = |records: Records<'_>| {
         calls += 1;
-        let mut state = records.device.unwrap().state;
+        let mut state = records.device.unwrap().state.clone();
         if calls == 1 {
             // Between load and commit, a person approves at the other store.
             std::thread::scope(|scope| {
@@ -281,7 +281,7 @@ async fn a_dropped_future_leaves_the_store_usable() {
         let poll = tool.poll(store, &device, at(2));
         drop(tokio::time::timeout(Duration::from_micros(micros), poll).await);
     }
-    let decided = store.decide(&policy(), None, &device.user_code, UserDecision::Approve, at(3)).await;
+    let decided = store.decide(&policy(), None, &device.user_code, UserDecision::APPROVE, at(3)).await;
     decided.unwrap().unwrap();
     assert!(tool.poll(store, &device, at(4)).await.reply.is_ok());
 }

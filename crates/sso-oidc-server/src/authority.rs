@@ -197,7 +197,7 @@ async fn start(
 ) -> Result<Result<DeviceAuthorization, Fault>, StoreError> {
     let (made, is_scripted) = issue(state, policy, request, now).await?;
     let decision = match state.approval {
-        Approval::Auto => Some(UserDecision::Approve),
+        Approval::Auto => Some(UserDecision::APPROVE),
         Approval::Deny => Some(UserDecision::Deny),
         Approval::Manual | Approval::AfterPolls(_) | Approval::Expire => None,
     };
@@ -271,7 +271,7 @@ fn warn_of_a_replay(grant: &Grant) {
 /// Returns the decision of the simulated person that depends on the number of polls, and that number.
 const fn decision_after_polls(approval: &Approval) -> Option<(u32, UserDecision)> {
     match approval {
-        Approval::AfterPolls(polls) => Some((*polls, UserDecision::Approve)),
+        Approval::AfterPolls(polls) => Some((*polls, UserDecision::APPROVE)),
         Approval::Expire => Some((1, UserDecision::Expire)),
         Approval::Manual | Approval::Auto | Approval::Deny => None,
     }

@@ -77,7 +77,7 @@ impl Handle {
     /// # Errors
     /// [`PersonError`] if the code is unknown, expired or decided.
     pub fn approve(&self, user_code: &str) -> Result<(), PersonError> {
-        self.decide(user_code, UserDecision::Approve)
+        self.decide(user_code, UserDecision::APPROVE)
     }
 
     /// Denies the device that shows this user code. Its next poll gets `access_denied`.

@@ -24,7 +24,7 @@ async fn approved(store: &dyn Store, policy: &ServerPolicy) -> CreateTokenReques
         store.register_client(policy, &request, NOW, &mut entropy).await.unwrap().unwrap().client;
     let ask = StartDeviceAuthorizationRequest::new(client.clone(), "https://d-1234567890.awsapps.com/start");
     let device = store.start_device_authorization(policy, &ask, NOW, &mut entropy).await.unwrap().unwrap();
-    store.decide(policy, None, &device.user_code, UserDecision::Approve, NOW).await.unwrap().unwrap();
+    store.decide(policy, None, &device.user_code, UserDecision::APPROVE, NOW).await.unwrap().unwrap();
     CreateTokenRequest::new(client, Grant::device_code(device.device_code))
 }
 

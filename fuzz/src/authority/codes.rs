@@ -69,7 +69,7 @@ impl Run {
         let before = self.store.counts().codes;
         match self.store.authorize(&self.policy, &request, decision, self.now, &mut self.drawn) {
             Ok(response) => {
-                assert_eq!(decision, UserDecision::Approve, "only an approval gives a code");
+                assert_eq!(decision, UserDecision::APPROVE, "only an approval gives a code");
                 let code = response.result.expect("a code");
                 self.gives(&code);
                 let ends = self.now.after(self.policy.code_ttl);

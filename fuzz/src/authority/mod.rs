@@ -116,14 +116,14 @@ impl Run {
             b'r' => self.register(bytes),
             b's' => self.start(bytes),
             b'p' => self.poll(bytes),
-            b'a' => self.decide(bytes, UserDecision::Approve),
+            b'a' => self.decide(bytes, UserDecision::APPROVE),
             b'd' => self.decide(bytes, UserDecision::Deny),
             b'l' => self.decide(bytes, UserDecision::Expire),
             b'g' => self.guess(bytes),
             b'f' => self.refresh(bytes),
             b't' => self.sleep(Duration::from_secs(bytes.seconds())),
             b'c' => self.register_for_codes(),
-            b'o' => self.authorize(bytes, UserDecision::Approve),
+            b'o' => self.authorize(bytes, UserDecision::APPROVE),
             b'n' => self.authorize(bytes, UserDecision::Deny),
             b'e' => self.redeem(bytes),
             b'w' => self.misuse(bytes),
@@ -307,7 +307,7 @@ impl Run {
             Ok(()) => {
                 assert!(!device.approved && !device.denied && !device.is_over(self.now));
                 match verdict {
-                    UserDecision::Approve => device.approved = true,
+                    UserDecision::Approve(_) => device.approved = true,
                     UserDecision::Deny => device.denied = true,
                     _ => device.expired = true,
                 }
@@ -322,7 +322,7 @@ impl Run {
     /// Tries user codes that do not exist.
     fn guess(&mut self, bytes: &mut Bytes<'_>) {
         let source = Source::of(core::net::IpAddr::from([10, 0, 0, bytes.next() % 2]));
-        match self.store.decide(&self.policy, Some(source), "BCDF-0000", UserDecision::Approve, self.now) {
+        match self.store.decide(&self.policy, Some(source), "BCDF-0000", UserDecision::APPROVE, self.now) {
             Err(PersonError::Unknown) => self.wrong += 1,
             Err(PersonError::TooManyGuesses(too_many)) => {
                 assert!(too_many.wait <= self.policy.guesses.window)

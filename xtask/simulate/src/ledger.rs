@@ -74,7 +74,7 @@ impl Code {
             return Err("a code that the server has forgotten was decided on".to_owned());
         }
         match verdict {
-            UserDecision::Approve => self.approved = Some(now),
+            UserDecision::Approve(_) => self.approved = Some(now),
             _ => self.denied = true,
         }
         Ok(())

@@ -159,7 +159,7 @@ fn with_authority(size: u32) -> Duration {
         for (place, (flow, ask, user_code)) in flows.iter_mut().enumerate() {
             if round > PENDING {
                 store
-                    .decide(&rules, None, user_code, UserDecision::Approve, moment(seconds, place))
+                    .decide(&rules, None, user_code, UserDecision::APPROVE, moment(seconds, place))
                     .expect("undecided");
             }
             let asked = sends(flow, now);

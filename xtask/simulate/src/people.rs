@@ -25,7 +25,7 @@ impl World<'_> {
         if plan.typos > 0 {
             plan.typos -= 1;
             self.summary.typos += 1;
-            let seen = self.server.person(self.now, id, "BBBB-BBBB", UserDecision::Approve);
+            let seen = self.server.person(self.now, id, "BBBB-BBBB", UserDecision::APPROVE);
             if !matches!(seen, Err(PersonError::Unknown | PersonError::TooManyGuesses(_))) {
                 return Err(format!("a code that does not exist was answered with {seen:?}"));
             }

@@ -31,9 +31,9 @@ impl Plan {
     /// and some forget (`None`).
     pub(crate) fn of(rng: &mut Rng, typos: u32) -> Option<Self> {
         let (verdict, low, high) = match rng.between(0, 100) {
-            0..70 => (UserDecision::Approve, 5, SOON),
-            70..85 => (UserDecision::Approve, SOON, 590),
-            85..90 => (UserDecision::Approve, 590, 700),
+            0..70 => (UserDecision::APPROVE, 5, SOON),
+            70..85 => (UserDecision::APPROVE, SOON, 590),
+            85..90 => (UserDecision::APPROVE, 590, 700),
             90..95 => (UserDecision::Deny, 5, 120),
             _ => return None,
         };

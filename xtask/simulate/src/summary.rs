@@ -48,7 +48,7 @@ impl People {
     pub(crate) fn note(&mut self, plan: Option<&Plan>) {
         *match plan {
             None => &mut self.forget,
-            Some(plan) if plan.verdict != UserDecision::Approve => &mut self.deny,
+            Some(plan) if !matches!(plan.verdict, UserDecision::Approve(_)) => &mut self.deny,
             Some(plan) if plan.is_late() => &mut self.approve_late,
             Some(_) => &mut self.approve_soon,
         } += 1;

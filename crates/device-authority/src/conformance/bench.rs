@@ -74,7 +74,7 @@ impl<'a> Bench<'a> {
     /// Lets the person approve.
     pub(super) async fn approve(&self, user_code: &str) -> Result<(), Broken> {
         let approved =
-            self.store.decide(&self.policy, None, user_code, UserDecision::Approve, self.now).await?;
+            self.store.decide(&self.policy, None, user_code, UserDecision::APPROVE, self.now).await?;
         approved.map_err(|error| Broken(format!("no approval: {error}")))
     }
 

@@ -8,8 +8,8 @@ use oidc_proto::{AuthorizationRequest, Grant, RegisterClientRequest, grant_type,
 
 use super::{Bench, Broken, ensure};
 use crate::{
-    AuthorizationError, AuthorizationStatus, Change, DeviceRecord, Issued, Keys, Records, Selector, Store,
-    StoreError, UserCode, UserDecision,
+    Authentication, AuthorizationError, AuthorizationStatus, Change, DeviceRecord, Issued, Keys, Records,
+    Selector, Store, StoreError, Subject, UserCode, UserDecision,
 };
 
 /// The redirect URI of the checks' browser.
@@ -61,6 +61,34 @@ pub(super) async fn sign_in(mut bench: Bench<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
+pub(super) async fn approvals(mut bench: Bench<'_>) -> Result<(), Broken> {
+    let client = bench.register().await?;
+    let device = bench.start(&client).await?;
+    let person = Subject::new("person-2").map_err(|error| Broken(error.to_string()))?;
+    let approval = Some(Box::new(Authentication::new(person, bench.now)));
+    let decision = UserDecision::Approve(person);
+    let decided = bench.store.decide(&bench.policy, None, &device.user_code, decision, bench.now).await?;
+    ensure!(decided.is_ok(), "the approval failed: {decided:?}");
+    let mut grant = Grant::device_code(device.device_code);
+    for _ in 0..3 {
+        bench.wait(Duration::from_secs(300));
+        let token = bench.redeem(&client, grant).await?;
+        let keys = Keys { access: Selector::of(&token.access_token), ..Keys::default() };
+        let found = bench
+            .look(keys, |records| {
+                let family = records.refresh.and_then(|family| family.authentication.clone());
+                (records.access.and_then(|access| access.authentication.clone()), family)
+            })
+            .await?;
+        ensure!(found == (approval.clone(), approval.clone()), "of {approval:?} the tokens have {found:?}");
+        let Some(refresh_token) = token.refresh_token else {
+            return Err(Broken("a client with scopes got no refresh token".to_owned()));
+        };
+        grant = Grant::RefreshToken { refresh_token };
+    }
+    Ok(())
+}
+
 pub(super) async fn browser(mut bench: Bench<'_>) -> Result<(), Broken> {
     let mut request = RegisterClientRequest::new("conformance").with_scopes(["sso:account:access"]);
     request.grant_types =
@@ -74,13 +102,13 @@ pub(super) async fn browser(mut bench: Bench<'_>) -> Result<(), Broken> {
     let (form, denied) = (bench.secret()?, bench.secret()?);
     let mut press = Vec::new();
     let presses =
-        [(&form, UserDecision::Approve), (&form, UserDecision::Approve), (&denied, UserDecision::Deny)];
+        [(&form, UserDecision::APPROVE), (&form, UserDecision::APPROVE), (&denied, UserDecision::Deny)];
     for (code, decision) in presses {
         press.push(bench.store.authorize_form(&bench.policy, &request, decision, code, bench.now).await?);
     }
     ensure!(press.first() == press.get(1), "a form brought two responses");
     ensure!(press.first().is_some_and(Result::is_ok), "the approval brought {:?}", press.first());
-    let turned = UserDecision::Approve;
+    let turned = UserDecision::APPROVE;
     let other = bench.store.authorize_form(&bench.policy, &request, turned, &denied, bench.now).await?;
     ensure!(other == Err(AuthorizationError::Decided), "the form of a denial brought {other:?}");
 

@@ -33,7 +33,7 @@ pub(super) async fn decisions(mut bench: Bench<'_>) -> Result<(), Broken> {
         .twelve(|bench| {
             let code = device.user_code.clone();
             Box::pin(async move {
-                let decision = UserDecision::Approve;
+                let decision = UserDecision::APPROVE;
                 bench.store.decide(&bench.policy, None, &code, decision, bench.now).await
             })
         })

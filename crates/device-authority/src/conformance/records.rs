@@ -6,8 +6,9 @@ use oidc_proto::{Client, Secret};
 
 use super::{Bench, Broken, ensure};
 use crate::{
-    AccessRecord, Change, ClientRecord, CodeRecord, CodeStatus, DeviceKey, DeviceRecord, DeviceState,
-    Entropy as _, Issued, Keys, Moment, RefreshRecord, Seed, Selector, UsedToken, UserCode,
+    AccessRecord, Authentication, Change, ClientRecord, CodeRecord, CodeStatus, DeviceKey, DeviceRecord,
+    DeviceState, Entropy as _, Issued, Keys, Moment, RefreshRecord, Seed, Selector, Subject, UsedToken,
+    UserCode,
 };
 
 /// Texts that a client can send, and that a database may dislike.
@@ -39,8 +40,18 @@ impl Bench<'_> {
             issued_at: self.now,
             expires_at: self.now.after(Duration::from_secs(600)),
             forget_at: self.now.after(Duration::from_secs(1200)),
-            state: DeviceState::new(Duration::from_millis(1500)),
+            state: DeviceState {
+                authentication: self.approval()?,
+                ..DeviceState::new(Duration::from_millis(1500))
+            },
         })
+    }
+
+    /// Returns the approval of a person with the longest identifier.
+    fn approval(&mut self) -> Result<Option<Box<Authentication>>, Broken> {
+        let subject = self.secret()?.expose().get(..Subject::MOST).unwrap_or_default().to_owned();
+        let subject = Subject::new(&subject).map_err(|error| Broken(error.to_string()))?;
+        Ok(Some(Box::new(Authentication::new(subject, self.now))))
     }
 
     /// Returns a token family of this client.
@@ -52,6 +63,7 @@ impl Bench<'_> {
             scope: vec![text.to_owned()],
             start_url: Some(text.into()),
             used: Some(Box::new(UsedToken { token: self.fingerprint()?, seed, at: self.now })),
+            authentication: self.approval()?,
             forget_at: self.now.after(Duration::from_secs(3600)),
         })
     }
@@ -63,6 +75,8 @@ impl Bench<'_> {
             client_id: client_id.to_owned(),
             family,
             start_url: None,
+            scope: vec!["read".to_owned()],
+            authentication: self.approval()?,
             expires_at: self.now.after(Duration::from_secs(3600)),
         })
     }
@@ -101,6 +115,8 @@ pub(super) async fn round_trips(mut bench: Bench<'_>) -> Result<(), Broken> {
             redirect_uri: text.to_owned(),
             scope: Vec::new(),
             code_challenge: text.into(),
+            nonce: Some(text.into()),
+            authentication: bench.approval()?,
             issued_at: bench.now,
             expires_at: bench.now.after(Duration::from_secs(60)),
             // Operators may set any time, so a sum may be the latest one.

@@ -78,7 +78,7 @@ impl Memory {
     /// let request = AuthorizationRequest::new("my-tool", redirect_uri)
     ///     .with_scope(["openid"])
     ///     .with_code_challenge(pkce::challenge(&verifier));
-    /// let response = store.authorize(&policy, &request, UserDecision::Approve, now, &mut entropy)?;
+    /// let response = store.authorize(&policy, &request, UserDecision::APPROVE, now, &mut entropy)?;
     ///
     /// let grant = Grant::AuthorizationCode {
     ///     code: response.result?,

@@ -63,7 +63,7 @@ impl Memory {
     /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
     /// # use device_authority::PersonError;
     /// store.decide(&policy, None, &codes.user_code, UserDecision::Deny, now)?;
-    /// let again = store.decide(&policy, None, &codes.user_code, UserDecision::Approve, now);
+    /// let again = store.decide(&policy, None, &codes.user_code, UserDecision::APPROVE, now);
     /// assert_eq!(again, Err(PersonError::Decided));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

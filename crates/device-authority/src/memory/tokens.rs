@@ -26,7 +26,7 @@ impl Memory {
     /// let poll = CreateTokenRequest::new(Client::public("my-tool"), grant);
     /// let early = store.create_token(&policy, &poll, now, &mut entropy).unwrap_err();
     /// assert_eq!(early.code, FaultCode::AuthorizationPending);
-    /// store.decide(&policy, None, &codes.user_code, UserDecision::Approve, now)?;
+    /// store.decide(&policy, None, &codes.user_code, UserDecision::APPROVE, now)?;
     /// let token = store.create_token(&policy, &poll, now.after(policy.interval), &mut entropy)?;
     /// assert_eq!(token.scope, Some(vec!["openid".to_owned()]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -63,7 +63,7 @@ impl Memory {
     /// let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
     /// # use device_authority::Selector;
     /// # use oidc_proto::oauth::RevocationRequest;
-    /// # store.decide(&policy, None, &codes.user_code, UserDecision::Approve, now)?;
+    /// # store.decide(&policy, None, &codes.user_code, UserDecision::APPROVE, now)?;
     /// # let grant = Grant::device_code(codes.device_code);
     /// # let poll = CreateTokenRequest::new(Client::public("my-tool"), grant);
     /// let token = store.create_token(&policy, &poll, now, &mut entropy)?;
@@ -103,7 +103,7 @@ impl Memory {
     /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
     /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
     /// # let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
-    /// # store.decide(&policy, None, &codes.user_code, UserDecision::Approve, now)?;
+    /// # store.decide(&policy, None, &codes.user_code, UserDecision::APPROVE, now)?;
     /// # let poll = CreateTokenRequest::new(Client::public("my-tool"), Grant::device_code(codes.device_code));
     /// let token = store.create_token(&policy, &poll, now, &mut entropy)?;
     /// assert_eq!(store.recognize_token(&token.access_token, now)?.client_id, "my-tool");
@@ -133,7 +133,7 @@ impl Memory {
     /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
     /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
     /// # let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
-    /// # store.decide(&policy, None, &codes.user_code, UserDecision::Approve, now)?;
+    /// # store.decide(&policy, None, &codes.user_code, UserDecision::APPROVE, now)?;
     /// # let poll = CreateTokenRequest::new(Client::public("my-tool"), Grant::device_code(codes.device_code));
     /// let token = store.create_token(&policy, &poll, now, &mut entropy)?;
     /// store.logout(&token.access_token, now)?;

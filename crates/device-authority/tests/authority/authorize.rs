@@ -152,7 +152,7 @@ fn a_decision_makes_the_same_checks_as_the_review() {
     let mut unproven = code_request(&client);
     unproven.code_challenge = None;
     let unknown = code_request(&Client::public("x"));
-    for decision in [UserDecision::Approve, UserDecision::Deny, UserDecision::Expire] {
+    for decision in [UserDecision::APPROVE, UserDecision::Deny, UserDecision::Expire] {
         assert_eq!(bench.authorize(&elsewhere, decision), Err(AuthorizationError::UnknownRedirectUri));
         assert_eq!(redirected(bench.authorize(&unproven, decision)), "invalid_request");
         assert_eq!(bench.authorize(&unknown, decision), Err(AuthorizationError::UnknownClient));
@@ -165,7 +165,7 @@ fn an_approval_issues_a_code_with_everything_that_its_redemption_must_repeat() {
     let mut bench = bench();
     let client = bench.code_client();
     let request = code_request(&client).with_scope(["sso:account:access"]);
-    let code = bench.authorize(&request, UserDecision::Approve).unwrap();
+    let code = bench.authorize(&request, UserDecision::APPROVE).unwrap();
     assert!(code.expose().len() >= 43, "256 bits and more");
     let record = bench.store.code(Selector::of(&code).unwrap()).unwrap();
     assert_eq!((&record.client_id, record.redirect_uri.as_str()), (&client.id, CALLBACK));
@@ -175,7 +175,7 @@ fn an_approval_issues_a_code_with_everything_that_its_redemption_must_repeat() {
     assert_eq!((record.issued_at, record.expires_at), (bench.now, bench.now.after(minute)));
     assert_eq!(record.forget_at, bench.now.after(minute + Duration::from_secs(600)));
     assert!(!format!("{record:?}").contains(code.expose()));
-    assert_ne!(bench.authorize(&request, UserDecision::Approve).unwrap(), code);
+    assert_ne!(bench.authorize(&request, UserDecision::APPROVE).unwrap(), code);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_request_that_forbids_a_page_hears_login_required_after_every_other_fault() 
         code_request(&client).with_parameters([parameter])
     };
     assert_eq!(redirected(review(&bench, &prompt("none"))), "login_required");
-    for decision in [UserDecision::Approve, UserDecision::Deny, UserDecision::Expire] {
+    for decision in [UserDecision::APPROVE, UserDecision::Deny, UserDecision::Expire] {
         assert_eq!(redirected(bench.authorize(&prompt("none"), decision)), "login_required");
     }
     assert_eq!(bench.store.counts().codes, 0);
@@ -213,7 +213,7 @@ fn without_entropy_the_client_hears_server_error() {
     let mut bench = bench();
     let request = code_request(&bench.code_client());
     let mut none = |_: &mut [u8]| Err(NoEntropy::new());
-    let refused = bench.store.authorize(&bench.policy, &request, UserDecision::Approve, bench.now, &mut none);
+    let refused = bench.store.authorize(&bench.policy, &request, UserDecision::APPROVE, bench.now, &mut none);
     assert_eq!(redirected(refused), "server_error");
     assert_eq!(bench.store.counts().codes, 0);
 }
@@ -268,7 +268,7 @@ fn a_full_store_keeps_codes_that_can_still_be_used_and_says_so() {
     let client = bench.code_client();
     let (first, second) = (bench.code(&client), bench.code(&client));
     let full = |bench: &mut Bench| {
-        redirected(bench.authorize(&code_request(&client), UserDecision::Approve))
+        redirected(bench.authorize(&code_request(&client), UserDecision::APPROVE))
             == "temporarily_unavailable"
     };
     assert!(full(&mut bench));
@@ -324,7 +324,7 @@ fn a_client_that_proves_its_registration_signs_in_with_a_code_after_a_restart() 
     // The browser's request proves nothing, so the registration is checked once it is known.
     let (mut bench, client) = restarted(policy.clone(), &ask);
     let other_scope = code_request(&client).with_scope(["write"]);
-    let code = bench.authorize(&other_scope, UserDecision::Approve).unwrap();
+    let code = bench.authorize(&other_scope, UserDecision::APPROVE).unwrap();
     assert_eq!(fault(bench.redeem(&client, &code)), FaultCode::InvalidScope);
     let (mut bench, client) =
         restarted(policy.clone(), &RegisterClientRequest::new("tool").with_scopes(["read"]));

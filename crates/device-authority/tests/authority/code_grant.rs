@@ -38,7 +38,7 @@ fn the_requested_scopes_are_granted_and_no_others() {
     let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.register(&code_registration().with_scopes(["read", "write"])).unwrap().client;
     let request = code_request(&client).with_scope(["read"]);
-    let code = bench.authorize(&request, UserDecision::Approve).unwrap();
+    let code = bench.authorize(&request, UserDecision::APPROVE).unwrap();
     let token = bench.redeem(&client, &code).unwrap();
     assert_eq!(token.scope, Some(vec!["read".to_owned()]));
     let next = bench.refresh(&client, &token.refresh_token.unwrap()).unwrap();
@@ -237,7 +237,7 @@ fn a_code_is_no_device_code_and_a_device_code_no_code() {
     let (mut bench, client) = bench();
     let device_client = bench.client();
     let device = bench.start(&device_client).unwrap();
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     let code = bench.code(&client);
     assert_eq!(fault(bench.redeem(&client, &device.device_code)), FaultCode::InvalidGrant);
     assert_eq!(fault(bench.poll(&device_client, &code)), FaultCode::InvalidGrant);

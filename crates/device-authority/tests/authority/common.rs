@@ -81,7 +81,7 @@ impl Bench {
 
     /// Approves a code for this client, with the challenge of [`verifier`].
     pub(crate) fn code(&mut self, client: &Client) -> Secret {
-        self.authorize(&code_request(client), UserDecision::Approve).unwrap()
+        self.authorize(&code_request(client), UserDecision::APPROVE).unwrap()
     }
 
     /// Redeems a code at [`CALLBACK`] with [`verifier`].
@@ -128,7 +128,7 @@ impl Bench {
     /// Signs in this client: approved and collected.
     pub(crate) fn sign_in(&mut self, client: &Client) -> Token {
         let device = self.start(client).unwrap();
-        self.person(&device.user_code, UserDecision::Approve);
+        self.person(&device.user_code, UserDecision::APPROVE);
         self.poll(client, &device.device_code).unwrap()
     }
 }

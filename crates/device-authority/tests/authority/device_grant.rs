@@ -18,7 +18,7 @@ fn a_device_waits_until_its_person_approves() {
     for _ in 0..3 {
         assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::AuthorizationPending);
     }
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     assert!(bench.poll(&client, &device.device_code).is_ok());
 }
 
@@ -55,7 +55,7 @@ fn a_device_code_is_good_once() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     assert!(bench.poll(&client, &device.device_code).is_ok());
     assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::InvalidGrant);
     bench.wait(3600.0);
@@ -67,7 +67,7 @@ fn a_device_code_that_turns_up_again_revokes_the_refresh_tokens_that_came_of_it(
     let mut bench = Bench::new(off());
     let client = bench.scoped_client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     let token = bench.poll(&client, &device.device_code).unwrap();
     assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::InvalidGrant);
     assert_eq!(fault(bench.refresh(&client, &token.refresh_token.unwrap())), FaultCode::InvalidGrant);
@@ -78,7 +78,7 @@ fn a_device_code_that_turns_up_again_revokes_an_access_token_without_a_family() 
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     let token = bench.poll(&client, &device.device_code).unwrap();
     let other = bench.sign_in(&client);
     assert_eq!(token.refresh_token, None);
@@ -92,7 +92,7 @@ fn a_device_code_of_another_client_is_as_good_as_none() {
     let mut bench = Bench::new(off());
     let (owner, another) = (bench.client(), bench.client());
     let device = bench.start(&owner).unwrap();
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     let stolen = bench.poll(&another, &device.device_code).unwrap_err();
     let unknown = bench.poll(&another, &Secret::new("x".repeat(86))).unwrap_err();
     assert_eq!(stolen, unknown);
@@ -105,7 +105,7 @@ fn every_character_of_a_device_code_counts() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     let right = device.device_code.expose();
     for i in 0..right.len() {
         let mut wrong = right.as_bytes().to_vec();
@@ -145,7 +145,7 @@ fn an_approved_code_that_is_never_redeemed_expires_too() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     bench.wait(600.0);
     assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::ExpiredToken);
 }
@@ -164,7 +164,7 @@ fn the_client_is_judged_before_the_code() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     let wrong = Client::new(client.id.clone(), Secret::from("wrong"));
     assert_eq!(fault(bench.poll(&wrong, &device.device_code)), FaultCode::InvalidClient);
     assert_eq!(fault(bench.poll(&wrong, &Secret::from("no code"))), FaultCode::InvalidClient);
@@ -176,7 +176,7 @@ fn without_entropy_an_approved_code_stays_good() {
     let mut bench = Bench::new(off());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     let grant = Grant::device_code(device.device_code.clone());
     let request = CreateTokenRequest::new(client.clone(), grant);
     let mut broken = |_: &mut [u8]| Err(NoEntropy::new());

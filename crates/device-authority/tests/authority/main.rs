@@ -2,6 +2,7 @@
 //! histories and in every short one.
 
 mod access;
+mod approval;
 mod authorize;
 mod code_grant;
 mod common;

@@ -105,7 +105,7 @@ fn a_full_store_refuses_new_devices_with_slow_down_and_serves_the_old_ones() {
     }
     assert_eq!(fault(bench.start(&client)), FaultCode::SlowDown);
     assert_eq!(bench.store.counts().devices, 10);
-    bench.person(&first.user_code, UserDecision::Approve);
+    bench.person(&first.user_code, UserDecision::APPROVE);
     assert!(bench.poll(&client, &first.device_code).is_ok());
 }
 
@@ -141,7 +141,7 @@ fn devices_that_have_their_token_make_room_before_anybody_is_turned_away() {
         let _ = bench.sign_in(&client);
     }
     assert_eq!(bench.store.counts().devices, 10);
-    bench.person(&waiting.user_code, UserDecision::Approve);
+    bench.person(&waiting.user_code, UserDecision::APPROVE);
     assert!(bench.poll(&client, &waiting.device_code).is_ok());
 }
 

@@ -32,7 +32,7 @@ fn start(bench: &mut Bench, client: &Client, scopes: &[&str]) -> Result<DeviceAu
 
 fn sign_in(bench: &mut Bench, client: &Client, scopes: &[&str]) -> Token {
     let device = start(bench, client, scopes).unwrap();
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     bench.poll(client, &device.device_code).unwrap()
 }
 

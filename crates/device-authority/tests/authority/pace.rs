@@ -89,7 +89,7 @@ fn an_approved_device_is_served_however_early_it_polls() {
     let mut device = Device::new(SlowDown::Strict);
     assert!(!device.is_slowed_after(0.0));
     assert!(device.is_slowed_after(0.1));
-    device.bench.person(&device.user_code, UserDecision::Approve);
+    device.bench.person(&device.user_code, UserDecision::APPROVE);
     assert!(device.bench.poll(&device.client, &device.code).is_ok());
 }
 
@@ -134,7 +134,7 @@ fn an_absurd_interval_saturates() {
 
 #[test]
 fn always_looks_at_the_pace_before_the_decision_and_names_the_interval() {
-    for verdict in [UserDecision::Approve, UserDecision::Deny] {
+    for verdict in [UserDecision::APPROVE, UserDecision::Deny] {
         let mut device = Device::new(SlowDown::Always);
         assert!(!device.is_slowed_after(0.0));
         device.bench.person(&device.user_code, verdict);
@@ -149,7 +149,7 @@ fn always_looks_at_the_pace_before_the_decision_and_names_the_interval() {
         device.bench.wait(20.0);
         let answer = device.bench.poll(&device.client, &device.code);
         match verdict {
-            UserDecision::Approve => assert!(answer.is_ok()),
+            UserDecision::Approve(_) => assert!(answer.is_ok()),
             _ => assert_eq!(answer.unwrap_err().code, FaultCode::AccessDenied),
         }
     }
@@ -158,14 +158,14 @@ fn always_looks_at_the_pace_before_the_decision_and_names_the_interval() {
 #[test]
 fn always_lets_a_client_in_that_obeys_from_the_first_slow_down_on() {
     let mut device = Device::new(SlowDown::Always);
-    device.bench.person(&device.user_code, UserDecision::Approve);
+    device.bench.person(&device.user_code, UserDecision::APPROVE);
     // The device's first poll is never early.
     assert!(device.bench.poll(&device.client, &device.code).is_ok());
 
     let mut device = Device::new(SlowDown::Always);
     assert!(!device.is_slowed_after(0.0));
     assert!(device.is_slowed_after(1.0));
-    device.bench.person(&device.user_code, UserDecision::Approve);
+    device.bench.person(&device.user_code, UserDecision::APPROVE);
     device.bench.wait(10.0);
     assert!(device.bench.poll(&device.client, &device.code).is_ok());
 }
@@ -173,7 +173,7 @@ fn always_lets_a_client_in_that_obeys_from_the_first_slow_down_on() {
 #[test]
 fn always_tells_a_device_whose_code_is_over_so_however_early_it_polls() {
     let mut device = Device::new(SlowDown::Always);
-    device.bench.person(&device.user_code, UserDecision::Approve);
+    device.bench.person(&device.user_code, UserDecision::APPROVE);
     device.bench.wait(599.0);
     assert!(device.bench.poll(&device.client, &device.code).is_ok());
     let replay = device.bench.poll(&device.client, &device.code).unwrap_err();
@@ -182,7 +182,7 @@ fn always_tells_a_device_whose_code_is_over_so_however_early_it_polls() {
     let mut device = Device::new(SlowDown::Always);
     device.bench.wait(599.0);
     assert!(!device.is_slowed_after(0.0));
-    device.bench.person(&device.user_code, UserDecision::Approve);
+    device.bench.person(&device.user_code, UserDecision::APPROVE);
     device.bench.wait(1.0);
     let late = device.bench.poll(&device.client, &device.code).unwrap_err();
     assert_eq!(late.code, FaultCode::ExpiredToken);

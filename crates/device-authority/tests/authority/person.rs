@@ -58,15 +58,15 @@ fn a_code_is_found_however_it_was_typed() {
 
 #[test]
 fn a_decision_stands_whatever_the_second_one_is() {
-    for first in [UserDecision::Approve, UserDecision::Deny] {
-        for second in [UserDecision::Approve, UserDecision::Deny, UserDecision::Expire] {
+    for first in [UserDecision::APPROVE, UserDecision::Deny] {
+        for second in [UserDecision::APPROVE, UserDecision::Deny, UserDecision::Expire] {
             let mut bench = Bench::new(ServerPolicy::default());
             let client = bench.client();
             let device = bench.start(&client).unwrap();
             bench.person(&device.user_code, first);
             assert_eq!(try_to(&mut bench, &device.user_code, second), Err(PersonError::Decided));
             let outcome = bench.poll(&client, &device.device_code);
-            assert_eq!(outcome.is_ok(), first == UserDecision::Approve);
+            assert_eq!(outcome.is_ok(), first == UserDecision::APPROVE);
         }
     }
 }
@@ -76,10 +76,10 @@ fn a_code_that_was_collected_cannot_be_decided_on_again() {
     let mut bench = Bench::new(ServerPolicy::default());
     let client = bench.client();
     let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     assert!(bench.poll(&client, &device.device_code).is_ok());
     assert_eq!(look(&mut bench, None, &device.user_code), Err(PersonError::Decided));
-    assert_eq!(try_to(&mut bench, &device.user_code, UserDecision::Approve), Err(PersonError::Decided));
+    assert_eq!(try_to(&mut bench, &device.user_code, UserDecision::APPROVE), Err(PersonError::Decided));
 }
 
 #[test]
@@ -89,10 +89,10 @@ fn an_expired_code_cannot_be_decided_on() {
     let device = bench.start(&client).unwrap();
     bench.wait(600.0);
     assert_eq!(look(&mut bench, None, &device.user_code), Err(PersonError::Expired));
-    assert_eq!(try_to(&mut bench, &device.user_code, UserDecision::Approve), Err(PersonError::Expired));
+    assert_eq!(try_to(&mut bench, &device.user_code, UserDecision::APPROVE), Err(PersonError::Expired));
     let expired = bench.start(&client).unwrap();
     bench.person(&expired.user_code, UserDecision::Expire);
-    assert_eq!(try_to(&mut bench, &expired.user_code, UserDecision::Approve), Err(PersonError::Expired));
+    assert_eq!(try_to(&mut bench, &expired.user_code, UserDecision::APPROVE), Err(PersonError::Expired));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn an_unknown_code_is_unknown() {
     let mut bench = Bench::new(ServerPolicy::default());
     for code in ["BCDF-GHJK", "", "1234-5678", "<script>"] {
         assert_eq!(look(&mut bench, None, code), Err(PersonError::Unknown), "{code}");
-        assert_eq!(try_to(&mut bench, code, UserDecision::Approve), Err(PersonError::Unknown), "{code}");
+        assert_eq!(try_to(&mut bench, code, UserDecision::APPROVE), Err(PersonError::Unknown), "{code}");
     }
 }
 
@@ -116,7 +116,7 @@ fn over_the_limit_a_right_code_is_refused_too_and_another_source_is_not() {
     let refused = look(&mut bench, guesser, &device.user_code);
     assert!(matches!(refused, Err(PersonError::TooManyGuesses(_))), "{refused:?}");
     let code = device.user_code.as_str();
-    let refused = bench.store.decide(&bench.policy, guesser, code, UserDecision::Approve, bench.now);
+    let refused = bench.store.decide(&bench.policy, guesser, code, UserDecision::APPROVE, bench.now);
     assert!(matches!(refused, Err(PersonError::TooManyGuesses(_))), "{refused:?}");
     assert_eq!(look(&mut bench, source("192.0.2.2"), code), Ok(()));
     assert_eq!(look(&mut bench, None, code), Ok(()), "a trusted caller is not limited");

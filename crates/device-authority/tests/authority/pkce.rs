@@ -34,7 +34,7 @@ impl Device {
     }
 
     fn approve(&mut self) {
-        self.bench.person(&self.codes.user_code, UserDecision::Approve);
+        self.bench.person(&self.codes.user_code, UserDecision::APPROVE);
     }
 }
 

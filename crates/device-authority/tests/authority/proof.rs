@@ -41,7 +41,7 @@ fn a_client_that_proves_its_registration_signs_in_after_a_restart_and_is_the_sam
     assert_eq!(after, before);
     let review = bench.store.review(&bench.policy, None, &device.user_code, bench.now).unwrap();
     assert_eq!((review.client_name.as_str(), review.scopes.len()), ("a ‘tool’", 2));
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     assert!(bench.poll(&registration.client, &device.device_code).unwrap().refresh_token.is_some());
 }
 
@@ -128,7 +128,7 @@ fn a_client_that_was_driven_out_of_a_full_store_comes_back_by_itself() {
     for client in clients {
         bench.wait(601.0);
         let device = bench.start(&client).unwrap();
-        bench.person(&device.user_code, UserDecision::Approve);
+        bench.person(&device.user_code, UserDecision::APPROVE);
         assert!(bench.poll(&client, &device.device_code).is_ok());
         assert!(bench.store.counts().clients <= 2);
     }
@@ -167,7 +167,7 @@ fn unknown_clients_are_believed_if_the_owner_says_so_and_the_first_secret_of_an_
     assert_eq!(fault(bench.refresh(&client("one"), &Secret::from("x"))), FaultCode::InvalidGrant);
     let device = bench.start(&client("one")).unwrap();
     assert_eq!(fault(bench.start(&client("two"))), FaultCode::InvalidClient);
-    bench.person(&device.user_code, UserDecision::Approve);
+    bench.person(&device.user_code, UserDecision::APPROVE);
     let token = bench.poll(&client("one"), &device.device_code).unwrap();
     assert!(token.refresh_token.is_some(), "as one that registered for the portal's scope");
     bench.policy = ServerPolicy::default();

@@ -22,6 +22,8 @@ enum Breaks {
     /// It loses these changes.
     CodeUses,
     Revocations,
+    /// It loses who approved.
+    Approvals,
     /// It loads no companions.
     Companions,
     /// It loads the companions also where a key names another record.
@@ -41,12 +43,13 @@ enum Breaks {
 }
 
 impl Breaks {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::CompareAndSet,
         Self::AllOrNone,
         Self::Paces,
         Self::CodeUses,
         Self::Revocations,
+        Self::Approvals,
         Self::Companions,
         Self::NamedKeys,
         Self::NulInKeys,
@@ -96,6 +99,13 @@ impl Broken {
             Breaks::Revocations => !matches!(change, Change::RevokeRefresh(_) | Change::RevokeAccess(_)),
             _ => true,
         });
+        if self.breaks == Breaks::Approvals {
+            for change in &mut changes {
+                if let Change::SetDevice { state, .. } = change {
+                    state.authentication = None;
+                }
+            }
+        }
         if self.breaks == Breaks::NulInTexts {
             for change in &mut changes {
                 if let Change::AddClient(client) = change {

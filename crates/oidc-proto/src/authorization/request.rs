@@ -10,10 +10,11 @@ use super::Query;
 use crate::{Dialect, Fault, FaultCode, Parameter, Secret};
 
 /// The parameters that a fault names. Those that are ignored have names of the client's choice.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
     "client_id",
     "code_challenge",
     "code_challenge_method",
+    "nonce",
     "prompt",
     "redirect_uri",
     "request",
@@ -67,8 +68,8 @@ pub struct AuthorizationRequest {
     pub state: Option<Secret>,
     /// `code_challenge`, always with method S256.
     pub code_challenge: Option<String>,
-    /// Additional parameters, in order. A server reads `resource`, `audience` and `prompt`, and ignores all
-    /// others (RFC 6749 §3.1). AWS's dialect has none.
+    /// Additional parameters, in order. A server reads `resource`, `audience`, `prompt` and `nonce`, and ignores
+    /// all others (RFC 6749 §3.1). AWS's dialect has none.
     pub parameters: Vec<Parameter>,
 }
 
@@ -290,7 +291,7 @@ impl Query<'_> {
         }
         let scope = self.once("scope").or_else(|| self.once("scopes")).unwrap_or_default();
         let scope = scope.split_ascii_whitespace().map(str::to_owned).collect();
-        let parameters = [REPEATABLE.as_slice(), &["prompt"]]
+        let parameters = [REPEATABLE.as_slice(), &["prompt", "nonce"]]
             .concat()
             .into_iter()
             .flat_map(|name| self.values(name).filter_map(move |value| Parameter::new(name, value).ok()))
@@ -357,7 +358,8 @@ mod tests {
 
     #[test]
     fn a_request_is_read_as_it_was_written_in_both_dialects() {
-        let parameters = [("resource", "r"), ("resource", "q"), ("audience", "a"), ("prompt", "none")];
+        let parameters =
+            [("resource", "r"), ("resource", "q"), ("audience", "a"), ("prompt", "none"), ("nonce", "n")];
         let parameters = parameters.map(|(name, value)| Parameter::new(name, value).unwrap());
         let request = request().with_parameters(parameters);
         assert_eq!(AuthorizationRequest::decode(&request.query(Dialect::OAuth)).unwrap(), request);
@@ -373,7 +375,8 @@ mod tests {
             ("&client_id=d", "invalid_request", "client_id is included more than once"),
             ("&state=t", "invalid_request", "state is included more than once"),
             ("&scope=a&scope=b", "invalid_request", "scope is included more than once"),
-            ("&nonce=a&nonce=%3Cb%3E", "invalid_request", "a parameter is included more than once"),
+            ("&nonce=a&nonce=b", "invalid_request", "nonce is included more than once"),
+            ("&%3Ca%3E=a&%3Ca%3E=b", "invalid_request", "a parameter is included more than once"),
             ("&request=a.b.c", "request_not_supported", "request is not supported"),
             ("&request_uri=urn:x", "request_uri_not_supported", "request_uri is not supported"),
             ("&response_mode=fragment", "invalid_request", "the response_mode must be query"),

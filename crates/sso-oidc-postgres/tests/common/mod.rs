@@ -147,6 +147,6 @@ impl Tool {
 }
 
 pub(crate) async fn approve(store: &dyn Store, device: &DeviceAuthorization, now: Moment) {
-    let decided = store.decide(&policy(), None, &device.user_code, UserDecision::Approve, now).await;
+    let decided = store.decide(&policy(), None, &device.user_code, UserDecision::APPROVE, now).await;
     decided.unwrap().unwrap();
 }

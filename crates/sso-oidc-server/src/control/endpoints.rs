@@ -191,7 +191,7 @@ async fn perform(handle: &Handle, method: &Method, path: &str, body: &[u8]) -> R
         Ok(json!({}))
     };
     match path {
-        "/_control/approve" => decide(UserDecision::Approve).await,
+        "/_control/approve" => decide(UserDecision::APPROVE).await,
         "/_control/deny" => decide(UserDecision::Deny).await,
         "/_control/expire" => decide(UserDecision::Expire).await,
         "/_control/devices" => {

@@ -39,7 +39,7 @@ pub(crate) async fn authorize(context: &Context<'_>) -> Reply {
     let decision = match state.approval {
         Approval::Manual => None,
         // Nothing polls here.
-        Approval::Auto | Approval::AfterPolls(_) => Some(UserDecision::Approve),
+        Approval::Auto | Approval::AfterPolls(_) => Some(UserDecision::APPROVE),
         Approval::Deny => Some(UserDecision::Deny),
         Approval::Expire => Some(UserDecision::Expire),
     };
@@ -77,7 +77,7 @@ pub(crate) async fn decide_authorization(context: &Context<'_>) -> Reply {
         return page(StatusCode::FORBIDDEN, text::forged(query)).into();
     };
     let decision = match form::field(body, "action").as_deref() {
-        Some("approve") => UserDecision::Approve,
+        Some("approve") => UserDecision::APPROVE,
         Some("deny") => UserDecision::Deny,
         _ => return page(StatusCode::BAD_REQUEST, text::undecided(query)).into(),
     };

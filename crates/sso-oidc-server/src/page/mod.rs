@@ -59,13 +59,13 @@ pub(crate) async fn decide(context: &Context<'_>) -> Reply {
         return page(StatusCode::FORBIDDEN, text::forged(&typed)).into();
     }
     let decision = match form::field(body, "action").as_deref() {
-        Some("approve") => UserDecision::Approve,
+        Some("approve") => UserDecision::APPROVE,
         Some("deny") => UserDecision::Deny,
         _ => return page(StatusCode::BAD_REQUEST, text::undecided(&typed)).into(),
     };
     // The page has shown this code, so it is no guess.
     match state.store().decide(&state.policy, None, &typed, decision, now).await {
-        Ok(Ok(())) => page(StatusCode::OK, text::done(decision == UserDecision::Approve)).into(),
+        Ok(Ok(())) => page(StatusCode::OK, text::done(decision == UserDecision::APPROVE)).into(),
         Ok(Err(error)) => refused(&error, &typed).into(),
         Err(error) => unavailable(&error),
     }

@@ -154,7 +154,7 @@ impl Codes {
         };
         let seen = match self.bench.authorize(&request, decision) {
             Ok(text) => {
-                let approved = decision == UserDecision::Approve;
+                let approved = decision == UserDecision::APPROVE;
                 let expires_at = if approved { self.now + CODE_TTL } else { self.now };
                 let forgotten_from = expires_at + REMEMBER;
                 self.codes.push(Code {
@@ -340,7 +340,7 @@ impl Explored for Codes {
         let both = [Whose::Victim, Whose::Attacker];
         let mut moves = Vec::new();
         for whose in both {
-            let decisions = [UserDecision::Approve, UserDecision::Deny, UserDecision::Expire];
+            let decisions = [UserDecision::APPROVE, UserDecision::Deny, UserDecision::Expire];
             moves.extend(decisions.map(|decision| Op::Authorize { whose, decision }));
         }
         for (back, at) in (0..2).filter_map(|back| Some((back, self.latest(back)?))) {

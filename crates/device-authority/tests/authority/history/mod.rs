@@ -167,7 +167,7 @@ impl World {
                 let code = self.reference.code(device, 0)?;
                 // A person cannot expire a code; only trusted tests and tools can.
                 let (from, verdict) = match decision {
-                    Decision::Approve => (Some(0), UserDecision::Approve),
+                    Decision::Approve => (Some(0), UserDecision::APPROVE),
                     Decision::Deny => (Some(0), UserDecision::Deny),
                     Decision::Expire => (None, UserDecision::Expire),
                 };
@@ -338,7 +338,7 @@ impl World {
             let same = match record {
                 None => !told.known,
                 Some(record) => {
-                    let state = record.state;
+                    let state = &record.state;
                     let status = match (told.spent, told.decision) {
                         (Some(Spent::Family(family)), _) => AuthorizationStatus::Redeemed(
                             Selector::of(&self.families[family][0]).map(Issued::Family),
