@@ -101,6 +101,41 @@ fn a_record_that_memory_has_dropped_is_no_longer_in_the_file() {
 }
 
 #[test]
+fn a_restart_knows_which_registrations_are_in_use_and_evicts_none_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let policy = ServerPolicy::default();
+    let request = RegisterClientRequest::new("tool");
+    let capacity = Capacity::default().with_clients(16);
+    let in_use = pollster::block_on(async {
+        let store = FileStore::open(&path, capacity).unwrap();
+        let store: &dyn Store = &store;
+        let mut in_use = Vec::new();
+        for _ in 0..8 {
+            let poll = approved(store, &policy).await;
+            store.create_token(&policy, &poll, NOW, &mut entropy).await.unwrap().reply.unwrap();
+            in_use.push(poll.client);
+            store.register_client(&policy, &request, NOW, &mut entropy).await.unwrap().unwrap();
+        }
+        in_use
+    });
+    // After the life of the codes, only the tokens say that a registration is in use.
+    let later = NOW.after(Duration::from_secs(3600));
+    pollster::block_on(async {
+        let store = FileStore::open(&path, capacity).unwrap();
+        let store: &dyn Store = &store;
+        for _ in 0..8 {
+            store.register_client(&policy, &request, later, &mut entropy).await.unwrap().unwrap();
+        }
+        for client in in_use {
+            let ask = StartDeviceAuthorizationRequest::new(client, "https://d-1234567890.awsapps.com/start");
+            let made = store.start_device_authorization(&policy, &ask, later, &mut entropy).await.unwrap();
+            assert!(made.is_ok(), "a registration with a sign-in was evicted: {made:?}");
+        }
+    });
+}
+
+#[test]
 fn no_secret_is_in_the_file_and_only_its_owner_may_read_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");

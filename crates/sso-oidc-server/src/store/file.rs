@@ -111,15 +111,18 @@ impl FileStore {
     /// [`FileStoreError`] if another process uses the file, or if it cannot be read or written.
     pub fn open(path: impl AsRef<Path>, capacity: Capacity) -> Result<Self, FileStoreError> {
         let path = path.as_ref();
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| FileStoreError::File {
-            path: path.to_owned(),
-            source,
-        };
+        let failed = |source: Problem| FileStoreError::File { path: path.to_owned(), source };
         let file = create(path).map_err(|error| failed(error.into()))?;
         let database = Database::builder().create_file(file).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => FileStoreError::InUse { path: path.to_owned() },
             error => failed(error.into()),
         })?;
+        Self::of(database, path, capacity)
+    }
+
+    /// Reads all records of a database into memory.
+    pub(super) fn of(database: Database, path: &Path, capacity: Capacity) -> Result<Self, FileStoreError> {
+        let failed = |source: Problem| FileStoreError::File { path: path.to_owned(), source };
         let found = prepare(&database).map_err(failed)?;
         if found != FORMAT {
             let found = oidc_proto::printable(&String::from_utf8_lossy(&found)).into_owned();
