@@ -1,12 +1,11 @@
 //! The changes of a decision, as the arguments of the function `apply`.
 
 use device_authority::{
-    AuthorizationStatus, Change, DeviceRecord, DeviceState, Keys, Moment, Selector, Source, StoreError,
+    AuthorizationStatus, Change, DeviceRecord, Keys, Moment, Selector, Source, StoreError,
 };
-use serde::Serialize;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::loaded::{Loaded, key, key_of_client, key_of_source};
+use crate::loaded::{Loaded, key, key_of_client, key_of_source, text};
 
 /// The changes of a decision, one array for each column.
 #[derive(Debug, Default)]
@@ -22,11 +21,20 @@ pub(crate) struct Changes {
     expiries: Vec<Option<i64>>,
     forgets: Vec<Option<i64>>,
     relaxed: bool,
-    /// The kind and key of a record that only this commit writes.
-    pub(crate) trace: Option<(&'static str, Vec<u8>)>,
+    /// A record that only this commit writes.
+    pub(crate) trace: Option<Trace>,
     pub(crate) clients: usize,
     pub(crate) devices: usize,
     pub(crate) codes: usize,
+}
+
+/// A record that only one commit writes, by which its outcome is found.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    pub(crate) kind: &'static str,
+    pub(crate) key: Vec<u8>,
+    /// Two requests by one form write a code under one key, each with its own record.
+    pub(crate) record: String,
 }
 
 /// One change.
@@ -54,10 +62,6 @@ fn micros_up(moment: Moment) -> i64 {
     i64::try_from(moment.since_epoch().as_nanos().div_ceil(1000)).unwrap_or(i64::MAX)
 }
 
-fn text(record: &impl Serialize) -> Result<Option<String>, StoreError> {
-    serde_json::to_string(record).map(Some).map_err(StoreError::unavailable)
-}
-
 /// What was loaded under a key: `None` if the key was not looked up, an empty text if there was no record.
 fn loaded(was_wanted: bool, text: Option<&String>) -> Option<String> {
     was_wanted.then(|| text.cloned().unwrap_or_default())
@@ -72,11 +76,7 @@ impl Changes {
     ) -> Result<Self, StoreError> {
         let mut all = Self { relaxed: !changes.is_empty(), ..Self::default() };
         for change in changes {
-            // Only a poll's pace may be lost.
-            all.relaxed &= matches!(
-                change,
-                Change::SetDevice { state: DeviceState { status: AuthorizationStatus::Pending, .. }, .. }
-            );
+            all.relaxed &= change.may_be_lost();
             let line = line(change, keys, loaded, now)?;
             all.push(line);
         }
@@ -90,8 +90,10 @@ impl Changes {
             "add code" => self.codes += 1,
             _ => {}
         }
-        if let ("add device" | "add code" | "add access", Some(key)) = (line.kind, &line.key) {
-            self.trace = Some((line.kind, key.clone()));
+        if let ("add device" | "add code" | "add access", Some(key), Some(record)) =
+            (line.kind, &line.key, &line.record)
+        {
+            self.trace = Some(Trace { kind: line.kind, key: key.clone(), record: record.clone() });
         }
         self.kinds.push(line.kind);
         self.keys.push(line.key);
@@ -128,7 +130,7 @@ fn line(change: &Change, keys: &Keys<'_>, was: &Loaded, now: Moment) -> Result<L
         Change::AddClient(record) => Line {
             kind: "add client",
             id: Some(key_of_client(&record.id)),
-            record: text(record)?,
+            record: Some(text(record)?),
             expiry: Some(micros_up(now)),
             forget: Some(micros_up(record.forget_at)),
             ..Line::default()
@@ -141,7 +143,7 @@ fn line(change: &Change, keys: &Keys<'_>, was: &Loaded, now: Moment) -> Result<L
                 kind: if pending { "pace device" } else { "set device" },
                 key: Some(key(*device)),
                 expected: known.map(|was| was.text.clone()),
-                state: text(state)?,
+                state: Some(text(state)?),
                 ..Line::default()
             }
         }
@@ -149,8 +151,8 @@ fn line(change: &Change, keys: &Keys<'_>, was: &Loaded, now: Moment) -> Result<L
             kind: "add code",
             key: Some(key(record.code.selector())),
             id: Some(key_of_client(&record.client_id)),
-            record: text(record)?,
-            state: text(&record.status)?,
+            record: Some(text(record)?),
+            state: Some(text(&record.status)?),
             expiry: Some(micros_up(record.expires_at)),
             forget: Some(micros_up(record.forget_at)),
             ..Line::default()
@@ -159,7 +161,7 @@ fn line(change: &Change, keys: &Keys<'_>, was: &Loaded, now: Moment) -> Result<L
             kind: "set code",
             key: Some(key(*code)),
             expected: was.code.as_ref().filter(|_| keys.code == Some(*code)).map(|was| was.text.clone()),
-            state: text(status)?,
+            state: Some(text(status)?),
             ..Line::default()
         },
         Change::PutRefresh(record) => {
@@ -168,7 +170,7 @@ fn line(change: &Change, keys: &Keys<'_>, was: &Loaded, now: Moment) -> Result<L
                 kind: "put refresh",
                 key: Some(key(selector)),
                 expected: family(selector, keys, was),
-                record: text(record)?,
+                record: Some(text(record)?),
                 forget: Some(micros_up(record.forget_at)),
                 ..Line::default()
             }
@@ -184,7 +186,7 @@ fn line(change: &Change, keys: &Keys<'_>, was: &Loaded, now: Moment) -> Result<L
             key: Some(key(record.token.selector())),
             family: record.family.map(key),
             id: Some(key_of_client(&record.client_id)),
-            record: text(record)?,
+            record: Some(text(record)?),
             forget: Some(micros_up(record.expires_at)),
             ..Line::default()
         },
@@ -200,7 +202,7 @@ fn line(change: &Change, keys: &Keys<'_>, was: &Loaded, now: Moment) -> Result<L
                 kind: "put guesses",
                 key: Some(key_of_source(*source)),
                 expected: loaded(true, was.as_ref().map(|was| &was.text)),
-                record: text(record)?,
+                record: Some(text(record)?),
                 forget: Some(micros_up(record.forget_at)),
                 ..Line::default()
             }
@@ -214,8 +216,8 @@ fn add_device(record: &DeviceRecord) -> Result<Line, StoreError> {
         key: Some(key(record.device_code.selector())),
         id: Some(key_of_client(&record.client_id)),
         user_code: Some(record.user_code.to_string()),
-        record: text(record)?,
-        state: text(&record.state)?,
+        record: Some(text(record)?),
+        state: Some(text(&record.state)?),
         expiry: Some(micros_up(record.expires_at)),
         forget: Some(micros_up(record.forget_at)),
         ..Line::default()
@@ -226,4 +228,29 @@ fn add_device(record: &DeviceRecord) -> Result<Line, StoreError> {
 fn family(selector: Selector, keys: &Keys<'_>, was: &Loaded) -> Option<String> {
     let of_access = was.access.as_ref().and_then(|access| access.record.family);
     loaded(keys.refresh.or(of_access) == Some(selector), was.refresh.as_ref().map(|was| &was.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use device_authority::{ClientRecord, ServerPolicy, count_guess};
+    use oidc_proto::Client;
+
+    use super::*;
+
+    const NOW: Moment = Moment::new(Duration::from_secs(1_700_000_000));
+
+    fn relaxed(changes: &[Change]) -> bool {
+        Changes::of(changes, &Keys::default(), &Loaded::default(), NOW).unwrap().relaxed
+    }
+
+    #[test]
+    fn a_commit_waits_for_the_disk_unless_all_its_changes_may_be_lost() {
+        let record = count_guess(&ServerPolicy::default(), None, NOW);
+        let guess = Change::PutGuesses { source: Source::EVERYONE, record };
+        let client = Change::AddClient(ClientRecord::preconfigured(Client::public("tool"), None));
+        assert!(relaxed(core::slice::from_ref(&guess)));
+        assert!(!relaxed(&[guess, client]) && !relaxed(&[]));
+    }
 }

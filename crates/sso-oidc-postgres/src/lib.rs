@@ -22,19 +22,27 @@
 //! 3. One call of the function `apply` commits the changes, if the records still have the content that was
 //!    loaded. Otherwise it commits nothing, and the store begins again at 1, at most 20 times.
 //!
+//! A poll of a device that waits is one round trip. A server remembers the devices that polled there last, and decides
+//! on that. One call of the function `pace` commits the new pace if the device and its client are still so, and returns
+//! the records otherwise. Then the decision is made again on these. So a server that sees a device for the first time,
+//! or after another server, needs two round trips.
+//!
 //! The content is compared, not a version number. A crash of the database may lose the latest *pace* of a device,
 //! and then a number would come again with another content.
 //!
 //! # What is durable
 //!
-//! A change is on disk before its response is sent, as `fsync` and `synchronous_commit` of the database say. Two
-//! kinds are committed with `synchronous_commit = off`: a poll that changes only the pace of a device, and the
-//! removal of forgotten records. A crash may lose the last fraction of a second of them. Then a device may poll
-//! sooner.
+//! A change is on disk before its response is sent, as `fsync` and `synchronous_commit` of the database say. Three
+//! kinds are committed with `synchronous_commit = off`: a poll that changes only the pace of a device, a count of wrong
+//! user codes, and the removal of forgotten records. A crash may lose the last fraction of a second of them. Then a device
+//! may poll sooner, and an address may guess again.
 //!
 //! A connection may break while a commit is under way. The store never commits again blindly. For a while it looks
 //! for a record that only this commit writes. If that is there, the commit has happened; otherwise the operation
-//! fails with [`Unavailable`](device_authority::StoreError::Unavailable), and the client tries again.
+//! fails with [`Unavailable`](device_authority::StoreError::Unavailable), and the client tries again. A pace is looked
+//! for too, and counted once.
+//!
+//! A statement waits at most five seconds for a lock. Then the operation fails with `Unavailable`: the store is busy.
 //!
 //! # Clocks
 //!
@@ -77,7 +85,7 @@
 //! * *Vacuum.* Autovacuum's defaults suffice. A poll updates one row without touching an index (HOT), and pages of
 //!   `device` keep 30 % free for that.
 //! * *Removal.* [`Store::sweep`](device_authority::Store::sweep) deletes forgotten records, 500 of each kind at a time.
-//!   Several servers may do so at once.
+//!   Several servers may do so at once: an advisory lock lets one of them delete at a time.
 //! * *Limits.* A new registration, device or authorization code is refused above [`device_authority::Capacity`].
 //!   The latest count decides, so several servers together may exceed it a little. Registrations without a token and
 //!   without a live code make room first. Of families, access tokens and sources above their limit, `sweep` removes
@@ -96,8 +104,10 @@
 
 mod changes;
 mod config;
+mod decision;
 mod error;
 mod loaded;
+mod polls;
 mod pool;
 mod room;
 mod schema;

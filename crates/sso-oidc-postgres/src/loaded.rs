@@ -1,9 +1,10 @@
 //! The records that a request names, as the database returns them.
 
 use device_authority::{
-    AccessRecord, ClientRecord, CodeRecord, DeviceKey, DeviceRecord, GuessRecord, Keys, Records,
+    AccessRecord, ClientRecord, CodeRecord, DeviceKey, DeviceRecord, DeviceState, GuessRecord, Keys, Records,
     RefreshRecord, Selector, Source, StoreError,
 };
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -18,7 +19,7 @@ pub(crate) struct Kept<T> {
 /// The records that a request names.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
-    pub(crate) client: Option<ClientRecord>,
+    pub(crate) client: Option<Kept<ClientRecord>>,
     pub(crate) device: Option<Kept<DeviceRecord>>,
     pub(crate) code: Option<Kept<CodeRecord>>,
     pub(crate) refresh: Option<Kept<RefreshRecord>>,
@@ -108,7 +109,7 @@ impl Loaded {
             code.text = status;
         }
         Ok(Self {
-            client: client.as_deref().map(read).transpose()?,
+            client: kept(client)?,
             device,
             code,
             refresh: kept(refresh)?,
@@ -118,18 +119,31 @@ impl Loaded {
         })
     }
 
+    /// Takes over the new state of the device, and the text that the database has of it now.
+    pub(crate) fn set_state(&mut self, state: DeviceState, text: String) {
+        if let Some(device) = &mut self.device {
+            device.record.state = state;
+            device.text = text;
+        }
+    }
+
     /// Returns the records for a decision.
     pub(crate) fn records(&self) -> Records<'_> {
         fn record<T>(kept: &Option<Kept<T>>) -> Option<&T> {
             kept.as_ref().map(|kept| &kept.record)
         }
-        Records::of_client(self.client.as_ref())
+        Records::of_client(record(&self.client))
             .with_device(record(&self.device))
             .with_code(record(&self.code))
             .with_refresh(record(&self.refresh))
             .with_access(record(&self.access))
             .with_guesses(record(&self.guesses), record(&self.guesses_of_all))
     }
+}
+
+/// Returns the text of a record, as the database has it.
+pub(crate) fn text(record: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(record).map_err(StoreError::unavailable)
 }
 
 fn texts(row: &Row) -> Result<[Option<String>; 9], StoreError> {

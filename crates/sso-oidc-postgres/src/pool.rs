@@ -27,6 +27,8 @@ pub(crate) enum Failed {
     Changed,
     /// Another device has the user code. Nothing is committed.
     UserCodeTaken,
+    /// Another transaction has kept a lock for too long. Nothing is committed.
+    Busy,
     /// The database refused the statement. Nothing is committed.
     Refused(tokio_postgres::Error),
     /// The connection broke or no answer came. The statement may have been executed.
@@ -38,6 +40,9 @@ impl From<Failed> for StoreError {
         match failed {
             Failed::Changed => Self::unavailable("the records change too often"),
             Failed::UserCodeTaken => Self::unavailable("the user code is taken"),
+            Failed::Busy => {
+                Self::unavailable("the store is busy: another transaction has kept a lock for too long")
+            }
             Failed::Refused(error) => Self::unavailable(chain(&error)),
             Failed::Lost(error) => Self::unavailable(chain(&*error)),
         }
@@ -67,9 +72,10 @@ impl From<tokio_postgres::Error> for Failed {
             Some(
                 &SqlState::T_R_DEADLOCK_DETECTED
                 | &SqlState::T_R_SERIALIZATION_FAILURE
-                | &SqlState::LOCK_NOT_AVAILABLE
                 | &SqlState::UNIQUE_VIOLATION,
             ) => Self::Changed,
+            // Whoever keeps the lock keeps it still, so a repetition would wait as long again.
+            Some(&SqlState::LOCK_NOT_AVAILABLE) => Self::Busy,
             // The database is stopping or starting, so another connection may help.
             Some(&SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW)
             | None => Self::Lost(error.into()),

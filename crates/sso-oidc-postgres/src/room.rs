@@ -18,8 +18,6 @@ pub(crate) struct Room {
     clients: AtomicI64,
     devices: AtomicI64,
     codes: AtomicI64,
-    /// The number of records above the limits, of families, access tokens and sources.
-    above: Mutex<[i64; 3]>,
     counted: Mutex<Option<Instant>>,
 }
 
@@ -34,7 +32,6 @@ impl Room {
             clients: AtomicI64::new(0),
             devices: AtomicI64::new(0),
             codes: AtomicI64::new(0),
-            above: Mutex::new([0; 3]),
             counted: Mutex::new(None),
         }
     }
@@ -44,10 +41,6 @@ impl Room {
         self.clients.store(number(counts.clients), Ordering::Relaxed);
         self.devices.store(number(counts.devices), Ordering::Relaxed);
         self.codes.store(number(counts.codes), Ordering::Relaxed);
-        let Capacity { families, access, sources, .. } = self.capacity;
-        let above = [(counts.families, families), (counts.access, access), (counts.sources, sources)];
-        *self.above.lock().unwrap_or_else(PoisonError::into_inner) =
-            above.map(|(count, limit)| number(count.saturating_sub(limit)));
     }
 
     /// Adds what was committed.
@@ -78,12 +71,10 @@ impl Room {
         self.codes.load(Ordering::Relaxed) >= number(self.capacity.codes)
     }
 
-    /// Returns the number of clients to remove before there is room for the next. The other numbers are those of
-    /// families, access tokens and sources above their limits.
-    pub(crate) fn above(&self) -> [i64; 4] {
-        let clients = self.clients.load(Ordering::Relaxed) + 1 - number(self.capacity.clients);
-        let [families, access, sources] = *self.above.lock().unwrap_or_else(PoisonError::into_inner);
-        [clients.max(0), families, access, sources]
+    /// Returns the limits that a sweep enforces: of clients, families, access tokens and sources.
+    pub(crate) fn limits(&self) -> [i64; 4] {
+        let Capacity { clients, families, access, sources, .. } = self.capacity;
+        [clients, families, access, sources].map(number)
     }
 
     /// Returns whether a full table may ask for another count now.

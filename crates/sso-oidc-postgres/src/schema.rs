@@ -6,8 +6,10 @@ use tokio_postgres::types::Type;
 use crate::ConnectError;
 
 /// The script of each version, which makes it from the one before.
-const VERSIONS: &[&str] =
-    &[concat!(include_str!("schema/tables.sql"), "\n", include_str!("schema/functions.sql"))];
+const VERSIONS: &[&str] = &[
+    concat!(include_str!("schema/tables.sql"), "\n", include_str!("schema/functions.sql")),
+    include_str!("schema/version_2.sql"),
+];
 
 /// The newest version.
 fn known() -> i32 {

@@ -1,32 +1,23 @@
-//! The store: load, decide, commit.
+//! The store: its statements, and what needs no decision.
 
 use core::fmt;
-use core::time::Duration;
 use std::sync::Arc;
 
-use device_authority::{
-    Change, CodeStatus, Counts, Decide, Keys, Moment, Source, Store, StoreError, UserCode, Waiting,
-};
-use tokio::time::{Instant, sleep};
+use device_authority::{Counts, Decide, Keys, Moment, Source, Store, StoreError, UserCode, Waiting};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
 
-use crate::changes::{Changes, micros};
-use crate::loaded::{Loaded, Wanted, key_of_source};
-use crate::pool::{Connection, Failed, Pool};
+use crate::changes::micros;
+use crate::loaded::key_of_source;
+use crate::polls::Polls;
+use crate::pool::Pool;
 use crate::room::Room;
 use crate::{ConnectError, PostgresConfig, schema};
 
-/// The number of decisions about records that others change at the same time.
-const TRIES: usize = 20;
-/// The number of draws for an unused user code, as the contract says.
-const DRAWS: usize = 5;
 /// The records of each kind that one sweep removes.
 const BATCH: i64 = 500;
 /// The most user codes that `pending` returns, as the contract says.
 const MOST_PENDING: i64 = 10_000;
-/// The time between two looks for the outcome of a commit.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// A store in a PostgreSQL database, which several servers may share.
 ///
@@ -49,33 +40,38 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub struct PostgresStore(Arc<Inner>);
 
-struct Inner {
-    pool: Pool,
-    room: Room,
-    sql: Sql,
+pub(crate) struct Inner {
+    pub(crate) pool: Pool,
+    pub(crate) room: Room,
+    pub(crate) polls: Polls,
+    pub(crate) sql: Sql,
 }
 
 /// The statements, with the name of the schema.
-struct Sql {
-    load: String,
-    apply: String,
+pub(crate) struct Sql {
+    pub(crate) load: String,
+    pub(crate) pace: String,
+    pub(crate) apply: String,
+    pub(crate) traces: [(&'static str, String); 3],
     sweep: String,
     counted: String,
     pending: String,
     setting: String,
-    traces: [(&'static str, String); 3],
 }
 
 impl Sql {
     fn of(schema: &str) -> Self {
         let named = |sql: &str| schema::named(sql, schema);
         let trace = |table: &str| {
-            named(&format!("SELECT EXISTS (SELECT FROM {{schema}}.{table} WHERE selector = $1)"))
+            named(&format!(
+                "SELECT EXISTS (SELECT FROM {{schema}}.{table} WHERE selector = $1 AND record::text = $2)"
+            ))
         };
         Self {
             load: named("SELECT * FROM {schema}.load($1, $2, $3, $4, $5, $6, $7, $8)"),
+            pace: named("SELECT * FROM {schema}.pace($1, $2, $3, $4, $5)"),
             apply: named("SELECT {schema}.apply($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"),
-            sweep: named("SELECT {schema}.sweep($1, $2, $3, $4, $5, $6, $7)"),
+            sweep: named("SELECT * FROM {schema}.remove_forgotten($1, $2, $3, $4, $5, $6, $7)"),
             counted: named("SELECT * FROM {schema}.counted($1)"),
             pending: named(
                 "SELECT user_code FROM {schema}.device WHERE pending AND expires_at > $1 LIMIT $2",
@@ -105,6 +101,22 @@ fn column<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Result<T, StoreError> 
     row.try_get(at).map_err(StoreError::unavailable)
 }
 
+fn number(row: &Row, at: usize) -> Result<usize, StoreError> {
+    column::<i64>(row, at).map(|count| usize::try_from(count).unwrap_or_default())
+}
+
+/// Returns the counts in the columns from this one on.
+fn counts(row: &Row, first: usize) -> Result<Counts, StoreError> {
+    let mut counts = Counts::default();
+    counts.clients = number(row, first)?;
+    counts.devices = number(row, first + 1)?;
+    counts.codes = number(row, first + 2)?;
+    counts.families = number(row, first + 3)?;
+    counts.access = number(row, first + 4)?;
+    counts.sources = number(row, first + 5)?;
+    Ok(counts)
+}
+
 impl PostgresStore {
     /// Connects, and creates the schema or brings it up to date. It needs a tokio runtime with I/O and time.
     ///
@@ -131,100 +143,20 @@ impl PostgresStore {
         let mut connection = pool.connection().await.map_err(ConnectError::from)?;
         schema::prepare(connection.client(), &config.schema).await?;
         drop(connection);
-        let store =
-            Self(Arc::new(Inner { pool, room: Room::new(config.capacity), sql: Sql::of(&config.schema) }));
+        let store = Self(Arc::new(Inner {
+            pool,
+            room: Room::new(config.capacity),
+            polls: Polls::new(config.remembered),
+            sql: Sql::of(&config.schema),
+        }));
         store.0.count().await.map_err(ConnectError::database)?;
         Ok(store)
     }
 }
 
 impl Inner {
-    async fn transact(&self, keys: Keys<'_>, now: Moment, decide: &mut Decide<'_>) -> Result<(), StoreError> {
-        let (mut tries, mut draws) = (0, 0);
-        loop {
-            let (connection, loaded) = self.load(&keys).await?;
-            let mut changes = decide(loaded.records());
-            if changes.is_empty() {
-                return Ok(());
-            }
-            self.leave_out_what_has_no_room(&mut changes);
-            let changes = Changes::of(&changes, &keys, &loaded, now)?;
-            self.make_room(&changes, now).await?;
-            let connection = match connection {
-                Some(connection) => connection,
-                None => self.pool.connection().await?,
-            };
-            match self.apply(connection, &changes).await {
-                Ok(()) => {
-                    self.room.add(&changes);
-                    return Ok(());
-                }
-                Err(Failed::Changed) if tries < TRIES => tries += 1,
-                Err(Failed::UserCodeTaken) if draws + 1 < DRAWS => draws += 1,
-                Err(Failed::UserCodeTaken) => return Err(StoreError::full("user codes", Duration::ZERO)),
-                Err(Failed::Lost(error)) if self.has_happened(&changes).await => {
-                    tracing::warn!(%error, "the connection broke after a commit; it has happened");
-                    return Ok(());
-                }
-                Err(failed) => return Err(failed.into()),
-            }
-        }
-    }
-
-    /// Loads the records, and returns the connection for the commit if there was one.
-    async fn load(&self, keys: &Keys<'_>) -> Result<(Option<Connection>, Loaded), StoreError> {
-        let Some(wanted) = Wanted::of(keys) else { return Ok((None, Loaded::default())) };
-        let (connection, rows) = self.pool.read(&self.sql.load, &wanted.arguments()).await?;
-        let row =
-            rows.first().ok_or_else(|| StoreError::unavailable("the function `load` returned no row"))?;
-        Ok((Some(connection), Loaded::of(row)?))
-    }
-
-    /// Commits all changes or none.
-    ///
-    /// The connection is the one of the load. If the database has crashed in between, the commit fails, because the
-    /// connection has ended too.
-    async fn apply(&self, connection: Connection, changes: &Changes) -> Result<(), Failed> {
-        connection.query(&self.sql.apply, &changes.arguments()).await.map(drop)
-    }
-
-    /// Looks whether a commit has happened whose connection broke: its new record has a key that was drawn for it.
-    /// Without a proof the answer is no.
-    async fn has_happened(&self, changes: &Changes) -> bool {
-        let Some((kind, key)) = &changes.trace else { return false };
-        let Some((_, sql)) = self.sql.traces.iter().find(|(of, _)| of == kind) else { return false };
-        let until = Instant::now() + self.pool.patience();
-        while Instant::now() < until {
-            // A commit whose connection broke may still be on its way, so a "no" is not the last word.
-            if let Ok((_, rows)) = self.pool.read(sql, &[(key, Type::BYTEA)]).await
-                && rows.first().is_some_and(|row| row.try_get(0).unwrap_or(false))
-            {
-                return true;
-            }
-            sleep(BETWEEN_LOOKS).await;
-        }
-        false
-    }
-
-    /// The record of a denial needs no room of its own. Without it the form could be pressed again.
-    fn leave_out_what_has_no_room(&self, changes: &mut Vec<Change>) {
-        if self.room.is_full_of_codes() {
-            changes.retain(
-                |change| !matches!(change, Change::AddCode(record) if record.status == CodeStatus::Denied),
-            );
-        }
-    }
-
-    /// Checks that the changes have room. A full table removes forgotten records first.
-    async fn make_room(&self, changes: &Changes, now: Moment) -> Result<(), StoreError> {
-        if self.room.check(changes).is_err() && self.room.may_count() {
-            self.sweep(now).await?;
-        }
-        self.room.check(changes)
-    }
-
-    async fn sweep(&self, now: Moment) -> Result<usize, StoreError> {
-        let [clients, families, access, sources] = self.room.above();
+    pub(crate) async fn sweep(&self, now: Moment) -> Result<usize, StoreError> {
+        let [clients, families, access, sources] = self.room.limits();
         let everyone = key_of_source(Source::EVERYONE);
         let now = micros(now);
         let arguments = [
@@ -237,11 +169,12 @@ impl Inner {
             (&everyone as _, Type::BYTEA),
         ];
         // A removal may be repeated.
-        let (connection, rows) = self.pool.read(&self.sql.sweep, &arguments).await?;
-        drop(connection);
-        self.count().await?;
-        let gone = rows.first().map_or(Ok(0), |row| column::<i64>(row, 0))?;
-        Ok(usize::try_from(gone).unwrap_or_default())
+        let (_, rows) = self.pool.read(&self.sql.sweep, &arguments).await?;
+        let row = rows
+            .first()
+            .ok_or_else(|| StoreError::unavailable("the function `remove_forgotten` returned no row"))?;
+        self.room.put(counts(row, 1)?);
+        number(row, 0)
     }
 
     async fn count(&self) -> Result<Counts, StoreError> {
@@ -249,14 +182,7 @@ impl Inner {
         let (_, rows) = self.pool.read(&self.sql.counted, &[(&everyone, Type::BYTEA)]).await?;
         let row =
             rows.first().ok_or_else(|| StoreError::unavailable("the function `counted` returned no row"))?;
-        let number = |at| column::<i64>(row, at).map(|count| usize::try_from(count).unwrap_or_default());
-        let mut counts = Counts::default();
-        counts.clients = number(0)?;
-        counts.devices = number(1)?;
-        counts.codes = number(2)?;
-        counts.families = number(3)?;
-        counts.access = number(4)?;
-        counts.sources = number(5)?;
+        let counts = counts(row, 0)?;
         self.room.put(counts);
         Ok(counts)
     }

@@ -2,90 +2,16 @@
 
 mod common;
 
-use core::sync::atomic::{AtomicU8, Ordering};
 use core::time::Duration;
-use std::sync::{Arc, Mutex};
 
-use common::{Database, Tool, approve, at};
-use device_authority::{Store, StoreError};
-use oidc_proto::FaultCode;
-use sso_oidc_postgres::{PostgresConfig, PostgresStore};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
-
-/// What the network does to the next commit.
-const PASS: u8 = 0;
-const LOSE_REQUEST: u8 = 1;
-const LOSE_RESPONSE: u8 = 2;
-
-/// A network between a store and its database.
-struct Network {
-    next: Arc<AtomicU8>,
-    connections: Arc<Mutex<Vec<JoinHandle<()>>>>,
-    config: PostgresConfig,
-}
-
-impl Network {
-    async fn to(database: &Database) -> Self {
-        let (account, place) = database.url.split_once('@').unwrap();
-        let (address, rest) = place.split_once('/').unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("{account}@{}/{rest}", listener.local_addr().unwrap());
-        let config = PostgresConfig::from_url(&url).unwrap().with_schema(database.schema).unwrap();
-        let (next, connections) = (Arc::new(AtomicU8::new(PASS)), Arc::new(Mutex::new(Vec::new())));
-        let network = Self {
-            next: Arc::clone(&next),
-            connections: Arc::clone(&connections),
-            config: config.with_patience(Duration::from_secs(2)),
-        };
-        let address = address.to_owned();
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(&address).await.unwrap();
-                let carried = tokio::spawn(carry(client, server, Arc::clone(&next)));
-                connections.lock().unwrap().push(carried);
-            }
-        });
-        network
-    }
-
-    fn lose(&self, what: u8) {
-        self.next.store(what, Ordering::SeqCst);
-    }
-
-    /// Breaks every connection that is open.
-    fn cut(&self) {
-        for connection in self.connections.lock().unwrap().drain(..) {
-            connection.abort();
-        }
-    }
-}
-
-/// Carries the bytes of one connection until either side closes, or a commit is to be lost.
-async fn carry(mut client: TcpStream, mut server: TcpStream, next: Arc<AtomicU8>) {
-    let (mut up, mut down) = (vec![0; 65536], vec![0; 65536]);
-    let mut response_is_lost = false;
-    loop {
-        tokio::select! {
-            read = client.read(&mut up) => {
-                let bytes = match read { Ok(0) | Err(_) => return, Ok(length) => &up[..length] };
-                if bytes.windows(7).any(|part| part == b".apply(") {
-                    match next.swap(PASS, Ordering::SeqCst) {
-                        LOSE_REQUEST => return,
-                        LOSE_RESPONSE => response_is_lost = true,
-                        _ => {}
-                    }
-                }
-                if server.write_all(bytes).await.is_err() { return }
-            }
-            read = server.read(&mut down) => {
-                let bytes = match read { Ok(0) | Err(_) => return, Ok(length) => &down[..length] };
-                if response_is_lost || client.write_all(bytes).await.is_err() { return }
-            }
-        }
-    }
-}
+use common::network::{LOSE_REQUEST, LOSE_RESPONSE, Network};
+use common::{Database, Tool, approve, at, entropy, meanwhile, policy};
+use device_authority::{
+    AuthorizationError, Change, ClientRecord, Keys, Records, Selector, Store, StoreError, UserDecision,
+    authorization_code, authorize_form,
+};
+use oidc_proto::{AuthorizationRequest, Client, FaultCode, Secret, pkce};
+use sso_oidc_postgres::PostgresStore;
 
 async fn code(
     tool: &Tool,
@@ -130,17 +56,108 @@ async fn a_grant_whose_commit_got_lost_itself_is_made_at_the_next_poll() {
 }
 
 #[tokio::test]
-async fn a_poll_whose_commit_got_no_response_fails_and_the_next_one_is_answered() {
+async fn a_poll_whose_connection_breaks_is_answered_and_counted_once() {
     let Some(database) = Database::empty("test_lost_poll").await else { return };
     let network = Network::to(&database).await;
-    let store: &dyn Store = &PostgresStore::connect(network.config.clone()).await.unwrap();
+    let store: &dyn Store = &network.store().await;
     let tool = Tool::register(store).await;
     let device = tool.start(store, at(1)).await;
-    // The pace of a device has nothing that only one commit writes, so there is no proof.
+    let selector = Selector::of(&device.device_code).unwrap();
+    for (polls, what) in [(1, LOSE_RESPONSE), (2, LOSE_REQUEST), (3, LOSE_RESPONSE)] {
+        let now = at(20 * u64::from(polls));
+        network.lose(what);
+        let reply = tool.poll(store, &device, now).await.reply;
+        // Counted twice, it would be early.
+        assert_eq!(reply.unwrap_err().code, FaultCode::AuthorizationPending, "poll {polls}");
+        let state = store.device(selector, now).await.unwrap().unwrap().state;
+        assert_eq!((state.polls, state.last_poll, state.grace_used), (polls, Some(now), false));
+    }
+}
+
+/// A request of a browser, and the code of the form that a person is shown.
+struct Form {
+    request: AuthorizationRequest,
+    code: Secret,
+}
+
+impl Form {
+    fn new() -> Self {
+        let request = AuthorizationRequest::new("shared", "http://127.0.0.1:49152/")
+            .with_code_challenge(pkce::challenge(&pkce::verifier(&[7; 32])));
+        Self { request, code: authorization_code(&mut entropy()).unwrap() }
+    }
+
+    async fn press(
+        &self,
+        store: &dyn Store,
+        decision: UserDecision,
+    ) -> Result<Result<(), AuthorizationError>, StoreError> {
+        let policy = policy().with_client(client());
+        let pressed = store.authorize_form(&policy, &self.request, decision, &self.code, at(1)).await?;
+        Ok(pressed.map(drop))
+    }
+}
+
+fn client() -> ClientRecord {
+    ClientRecord::preconfigured(Client::public("shared"), None)
+}
+
+#[tokio::test]
+async fn a_form_whose_commit_got_no_response_is_found() {
+    let Some(database) = Database::empty("test_lost_form").await else { return };
+    let network = Network::to(&database).await;
+    let store: &dyn Store = &network.store().await;
+    let form = Form::new();
     network.lose(LOSE_RESPONSE);
-    let lost = tool.try_poll(store, &device, at(2)).await.unwrap_err();
-    assert!(matches!(lost, StoreError::Unavailable(_)), "{lost}");
-    assert_eq!(code(&tool, store, &device, 20).await, FaultCode::AuthorizationPending);
+    assert_eq!(form.press(store, UserDecision::APPROVE).await.unwrap(), Ok(()));
+    assert_eq!(database.sql("SELECT count(*) FROM test_lost_form.code").await, [["1"]]);
+}
+
+#[tokio::test]
+async fn a_form_whose_commit_got_lost_is_not_taken_for_the_other_decision_at_another_server() {
+    let Some(database) = Database::empty("test_two_forms").await else { return };
+    let network = Network::to(&database).await;
+    let (store, form) = (network.store().await, Form::new());
+    let mut keys = Keys::default();
+    keys.code = Selector::of(&form.code);
+    let mut decide = |records: Records<'_>| -> Vec<Change> {
+        assert!(records.code.is_none(), "the first decision fails with its connection");
+        // Before the commit, the person denies the request by the same form at the other server.
+        meanwhile(async || {
+            let denied = form.press(&database.store().await, UserDecision::Deny).await.unwrap();
+            assert!(matches!(denied, Err(AuthorizationError::Redirect(_))), "{denied:?}");
+        });
+        network.lose(LOSE_REQUEST);
+        let (policy, client) = (policy(), client());
+        let approve = UserDecision::APPROVE;
+        authorize_form(&policy, Some(&client), None, &form.request, approve, &form.code, at(1))
+            .1
+            .into_iter()
+            .collect()
+    };
+    let lost = (&store as &dyn Store).transact(keys, at(1), &mut decide).await;
+    assert!(matches!(lost, Err(StoreError::Unavailable(_))), "an approval that was not committed: {lost:?}");
+    let late = form.press(&store, UserDecision::APPROVE).await.unwrap();
+    assert_eq!(late, Err(AuthorizationError::Decided));
+}
+
+#[tokio::test]
+async fn a_lock_that_is_kept_for_too_long_is_an_error_and_not_waited_for_again() {
+    let Some(database) = Database::empty("test_busy").await else { return };
+    let store: &dyn Store = &database.store().await;
+    database.sql("ALTER FUNCTION test_busy.apply SET lock_timeout = '300ms'").await;
+    let tool = Tool::register(store).await;
+    let device = tool.start(store, at(1)).await;
+    let locked = database.sql("BEGIN; SELECT FROM test_busy.device FOR UPDATE; SELECT pg_sleep(2); COMMIT");
+    let decided = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let began = std::time::Instant::now();
+        let busy = store.decide(&policy(), None, &device.user_code, UserDecision::APPROVE, at(2)).await;
+        let busy = busy.unwrap_err().to_string();
+        assert!(busy.contains("busy") && began.elapsed() < Duration::from_millis(1000), "{busy}");
+    };
+    tokio::join!(locked, decided);
+    approve(store, &device, at(3)).await;
 }
 
 #[tokio::test]

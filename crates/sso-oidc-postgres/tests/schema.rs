@@ -13,7 +13,8 @@ async fn servers_that_start_at_once_create_one_schema() {
     for start in starts.collect::<Vec<_>>() {
         start.await.unwrap().unwrap();
     }
-    assert_eq!(database.sql("SELECT version FROM test_at_once.schema_version").await, [["1"]]);
+    let versions = database.sql("SELECT version FROM test_at_once.schema_version ORDER BY version").await;
+    assert_eq!(versions, [["1"], ["2"]]);
 }
 
 #[tokio::test]
@@ -24,7 +25,30 @@ async fn a_schema_of_a_newer_version_is_refused_and_stays_as_it_is() {
     let refused = PostgresStore::connect(database.config()).await.unwrap_err();
     assert!(matches!(refused, ConnectError::Newer { found: 1000, .. }), "{refused}");
     assert!(refused.to_string().contains("use a newer version of the program"), "{refused}");
-    assert_eq!(database.sql("SELECT count(*) FROM test_newer.schema_version").await, [["2"]]);
+    assert_eq!(database.sql("SELECT count(*) FROM test_newer.schema_version").await, [["3"]]);
+}
+
+#[tokio::test]
+async fn a_schema_of_an_older_version_is_brought_up_to_date_with_its_records() {
+    let Some(database) = Database::empty("test_older").await else { return };
+    let tool = Tool::register(&database.store().await).await;
+    // What version 1 had.
+    database
+        .sql(
+            "DROP FUNCTION test_older.pace; DROP FUNCTION test_older.remove_forgotten;
+             CREATE FUNCTION test_older.sweep(bigint, bigint, bigint, bigint, bigint, bigint, bytea) RETURNS bigint
+                 LANGUAGE sql AS 'SELECT 0::bigint';
+             DELETE FROM test_older.schema_version WHERE version = 2",
+        )
+        .await;
+    let store: &dyn Store = &database.store().await;
+    let device = tool.start(store, at(1)).await;
+    for now in [2, 10] {
+        assert!(tool.poll(store, &device, at(now)).await.reply.is_err());
+    }
+    assert_eq!(store.sweep(at(100_000_000)).await.unwrap(), 2);
+    let versions = database.sql("SELECT version FROM test_older.schema_version ORDER BY version").await;
+    assert_eq!(versions, [["1"], ["2"]]);
 }
 
 #[tokio::test]

@@ -5,10 +5,10 @@ mod common;
 use core::time::Duration;
 use std::sync::Arc;
 
-use common::{Database, Tool, approve, at, entropy, policy};
+use common::{Database, Tool, approve, at, entropy, meanwhile, policy};
 use device_authority::{
-    AuthorizationStatus, Capacity, Change, DeviceKey, GuessLimit, Keys, PersonError, Records, Rotation,
-    Selector, Source, Store, StoreError, UserCode, UserDecision,
+    AuthorizationStatus, Capacity, Change, ClientRecord, DeviceKey, GuessLimit, Keys, PersonError, Records,
+    Rotation, Selector, Source, Store, StoreError, UserCode, UserDecision,
 };
 use oidc_proto::oauth::RevocationRequest;
 use oidc_proto::{
@@ -151,13 +151,7 @@ async fn a_decision_about_old_records_is_made_again() {
         let mut state = records.device.unwrap().state.clone();
         if calls == 1 {
             // Between load and commit, a person approves at the other store.
-            std::thread::scope(|scope| {
-                let approved = scope.spawn(|| {
-                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                    runtime.block_on(async { approve(&database.store().await, &device, at(2)).await });
-                });
-                approved.join().unwrap();
-            });
+            meanwhile(async || approve(&database.store().await, &device, at(2)).await);
             assert_eq!(state.status, AuthorizationStatus::Pending);
         } else {
             assert_eq!(state.status, AuthorizationStatus::Approved);
@@ -169,6 +163,102 @@ async fn a_decision_about_old_records_is_made_again() {
     assert_eq!(calls, 2);
     let kept = second.device(selector, at(4)).await.unwrap().unwrap();
     assert_eq!(kept.state.status, AuthorizationStatus::Approved);
+}
+
+#[tokio::test]
+async fn a_client_that_two_servers_recognize_at_once_has_the_record_of_the_first() {
+    let Some(database) = Database::empty("test_recognized").await else { return };
+    let [first, second, _] = three(&database).await;
+    let record = |name: &str| {
+        let mut record = ClientRecord::preconfigured(Client::public("shared"), None);
+        name.clone_into(&mut record.name);
+        record
+    };
+    let mut keys = Keys::default();
+    keys.client = Some("shared");
+    let mut names = Vec::new();
+    let mut decide = |records: Records<'_>| {
+        names.push(records.client.map(|client| client.name.clone()));
+        if records.client.is_some() {
+            return Vec::new();
+        }
+        meanwhile(async || {
+            let mut add = |_: Records<'_>| vec![Change::AddClient(record("of the second"))];
+            database.store().await.transact(Keys::default(), at(1), &mut add).await.unwrap();
+        });
+        vec![Change::AddClient(record("of the first"))]
+    };
+    first.transact(keys, at(1), &mut decide).await.unwrap();
+    assert_eq!(names, [None, Some("of the second".to_owned())]);
+    assert_eq!(second.counts().await.unwrap().clients, 1);
+}
+
+#[tokio::test]
+async fn servers_that_sweep_one_after_another_remove_a_surplus_once() {
+    let Some(database) = Database::empty("test_surplus").await else { return };
+    let capacity = Capacity::default().with_families(10).with_access(20);
+    let [first, second, third] = [
+        database.store_of(capacity).await,
+        database.store_of(capacity).await,
+        database.store_of(capacity).await,
+    ];
+    let stores: [&dyn Store; 3] = [&first, &second, &third];
+    let tool = Tool::register(stores[0]).await;
+    let mut latest = None;
+    for now in 0..30 {
+        latest = Some(tool.sign_in(stores[0], at(now)).await.1);
+    }
+    // Each has seen the same surplus.
+    for store in stores {
+        let counts = store.counts().await.unwrap();
+        assert_eq!((counts.families, counts.access), (30, 30));
+    }
+    let mut gone = Vec::new();
+    for store in stores {
+        gone.push(store.sweep(at(30)).await.unwrap());
+        let counts = store.counts().await.unwrap();
+        assert_eq!((counts.families, counts.access), (10, 20));
+    }
+    assert_eq!(gone, [30, 0, 0]);
+    let latest = latest.unwrap();
+    assert!(tool.refresh(stores[1], &latest.refresh_token.unwrap(), at(31)).await.reply.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_sweep_at_the_same_time_remove_a_surplus_once() {
+    let Some(database) = Database::empty("test_surplus_at_once").await else { return };
+    let capacity = Capacity::default().with_families(10);
+    let mut stores: Vec<Arc<dyn Store>> = Vec::new();
+    for _ in 0..3 {
+        stores.push(Arc::new(database.store_of(capacity).await));
+    }
+    let tool = Tool::register(&*stores[0]).await;
+    // All of them end at the same time.
+    for _ in 0..30 {
+        tool.sign_in(&*stores[0], at(1)).await;
+    }
+    let sweeps = (0..12).map(|i| {
+        let store = Arc::clone(&stores[i % 3]);
+        tokio::spawn(async move { store.sweep(at(2)).await.unwrap() })
+    });
+    let mut gone = 0;
+    for sweep in sweeps.collect::<Vec<_>>() {
+        gone += sweep.await.unwrap();
+    }
+    assert_eq!((gone, stores[1].counts().await.unwrap().families), (20, 10));
+}
+
+#[tokio::test]
+async fn a_store_of_one_connection_makes_room() {
+    let Some(database) = Database::empty("test_one_connection").await else { return };
+    let config = database.config().with_connections(1).with_capacity(Capacity::default().with_devices(1));
+    let config = config.with_patience(Duration::from_secs(2));
+    let store: &dyn Store = &sso_oidc_postgres::PostgresStore::connect(config).await.unwrap();
+    let tool = Tool::register(store).await;
+    tool.start(store, at(1)).await;
+    let later = at(1).after(Duration::from_secs(1300));
+    tool.start(store, later).await;
+    assert_eq!(store.counts().await.unwrap().devices, 1);
 }
 
 #[tokio::test]

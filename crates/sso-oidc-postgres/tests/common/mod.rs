@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod network;
+
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
@@ -81,7 +83,9 @@ pub(crate) fn at(seconds: u64) -> Moment {
 }
 
 pub(crate) fn policy() -> ServerPolicy {
-    ServerPolicy::default().with_verification_uri("https://sso.example/device")
+    ServerPolicy::default()
+        .with_verification_uri("https://sso.example/device")
+        .with_interval(Duration::from_secs(5))
 }
 
 /// A client of the AWS dialect, at any of the stores.
@@ -149,4 +153,15 @@ impl Tool {
 pub(crate) async fn approve(store: &dyn Store, device: &DeviceAuthorization, now: Moment) {
     let decided = store.decide(&policy(), None, &device.user_code, UserDecision::APPROVE, now).await;
     decided.unwrap().unwrap();
+}
+
+/// Runs an operation of another server in the middle of a decision.
+pub(crate) fn meanwhile(operation: impl AsyncFnOnce() + Send) {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(operation());
+        });
+        other.join().unwrap();
+    });
 }
