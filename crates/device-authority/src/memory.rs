@@ -155,6 +155,29 @@ impl Memory {
         }
     }
 
+    /// Returns the number of records of each kind that made room for others in a full store.
+    ///
+    /// ```
+    /// use device_authority::{Capacity, ClientRecord, Memory};
+    /// use oidc_proto::Client;
+    /// let mut store = Memory::new(Capacity::default().with_clients(1));
+    /// for id in ["one", "two", "three"] {
+    ///     store.add_client(ClientRecord::preconfigured(Client::public(id), None));
+    /// }
+    /// assert_eq!((store.counts().clients, store.evictions().clients), (1, 2));
+    /// ```
+    #[must_use]
+    pub fn evictions(&self) -> Counts {
+        Counts {
+            clients: self.clients.evicted(),
+            devices: self.devices.evicted(),
+            codes: self.codes.evicted(),
+            families: self.families.evicted(),
+            access: self.access.evicted(),
+            sources: self.guesses.evicted(),
+        }
+    }
+
     /// Drops some expired records of each kind, and returns their number.
     ///
     /// ```

@@ -73,6 +73,7 @@ pub type Decide<'a> = dyn FnMut(Records<'_>) -> Vec<Change> + Send + 'a;
 /// store.transact(keys, now, &mut look).await?;
 /// assert_eq!(name.as_deref(), Some("my-tool"));
 ///
+/// assert!(store.evictions().is_some_and(|evicted| evicted.clients == 0));
 /// assert_eq!(store.page_key([1; 32]).await?, store.page_key([2; 32]).await?);
 /// assert_eq!(store.sweep(now.after(policy.registration_ttl)).await?, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -118,6 +119,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`].
     fn sweep(&self, now: Moment) -> Waiting<'_, Result<usize, StoreError>>;
+
+    /// Returns the number of records of each kind that made room for others in a full store, since it was opened; `None`
+    /// if the store does not count them.
+    fn evictions(&self) -> Option<Counts> {
+        None
+    }
 
     /// Checks whether the store answers.
     ///

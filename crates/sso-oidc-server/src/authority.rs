@@ -101,7 +101,8 @@ async fn aws(context: &Context<'_>, operation: Operation) -> Result<Response<Bod
     let (policy, store) = (&state.policy, state.store());
     match request {
         ServerRequest::RegisterClient(request) => {
-            let mut registration = store.register_client(policy, &request, now, &mut entropy).await??;
+            let made = state.stored(store.register_client(policy, &request, now, &mut entropy)).await;
+            let mut registration = made??;
             // A tool with these does not compute the real service's addresses from its region.
             if request.grant_types.iter().any(|grant| grant == grant_type::AUTHORIZATION_CODE) {
                 let url = |path| Some(format!("{}{path}", state.hosts.public_url));
@@ -130,7 +131,7 @@ async fn oauth(context: &Context<'_>, operation: Operation) -> Result<Response<B
     if operation == Operation::RevokeToken {
         let mut request = RevocationRequest::decode_request(headers, body)?;
         request.token = state.real(request.token);
-        state.store().revoke_token(policy, &request, now).await.map_err(in_oauth)??;
+        state.stored(state.store().revoke_token(policy, &request, now)).await.map_err(in_oauth)??;
         // RFC 7009 §2.2: the status is the whole response.
         return Ok(Response::new(Body::new(Vec::new())));
     }
@@ -140,7 +141,7 @@ async fn oauth(context: &Context<'_>, operation: Operation) -> Result<Response<B
         ServerRequest::RegisterClient(request) => {
             // The service may grant less than the client asked for.
             let request = granted_registration(&request);
-            let made = store.register_oauth_client(policy, &request, now, &mut entropy).await;
+            let made = state.stored(store.register_oauth_client(policy, &request, now, &mut entropy)).await;
             let registration = made.map_err(in_oauth)??;
             Ok(oauth::encode_registration(&registration, &request))
         }
@@ -218,7 +219,8 @@ async fn issue(
     if let Some(run) = &state.script {
         return Box::pin(play::start(state, run, policy, request, now)).await;
     }
-    let made = state.store().start_device_authorization(policy, request, now, &mut entropy).await?;
+    let store = state.store();
+    let made = state.stored(store.start_device_authorization(policy, request, now, &mut entropy)).await?;
     Ok((made, false))
 }
 
@@ -246,7 +248,7 @@ pub(crate) async fn exchange(
     if has_person && let Some((polls_before, decision)) = decision_after_polls(&state.approval) {
         Box::pin(simulated_person(state, &request.grant, polls_before, decision, now)).await?;
     }
-    let exchanged = state.store().create_token(policy, request, now, &mut entropy).await?;
+    let exchanged = state.stored(state.store().create_token(policy, request, now, &mut entropy)).await?;
     if exchanged.ends_sign_in {
         warn_of_a_replay(&request.grant);
     }
@@ -286,7 +288,7 @@ async fn simulated_person(
     now: Moment,
 ) -> Result<(), StoreError> {
     let GrantKey::Device(selector) = GrantKey::of(grant) else { return Ok(()) };
-    let device = state.store().device(selector, now).await?;
+    let device = state.stored(state.store().device(selector, now)).await?;
     let waits = device.filter(|device| {
         device.state.status == AuthorizationStatus::Pending && device.state.polls >= polls_before
     });
@@ -304,5 +306,5 @@ pub(crate) async fn simulate(
     now: Moment,
 ) -> Result<(), StoreError> {
     // The inner error: a real person was faster, or the code has expired. Neither needs another decision.
-    state.store().decide(&state.policy, None, user_code, decision, now).await.map(drop)
+    state.stored(state.store().decide(&state.policy, None, user_code, decision, now)).await.map(drop)
 }

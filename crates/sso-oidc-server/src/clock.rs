@@ -47,8 +47,23 @@ impl Clock {
 
     /// Returns the server's uptime.
     pub(crate) fn up(&self) -> Duration {
-        let moved = Duration::from_nanos(self.moved.load(Ordering::Acquire));
-        (self.up)().saturating_add(moved)
+        self.up_at(self.ticks())
+    }
+
+    /// Returns the time since the start, without that by which a test moved the clock on. Durations are measured with
+    /// it.
+    pub(crate) fn ticks(&self) -> Duration {
+        (self.up)()
+    }
+
+    /// Returns the server's uptime at this time since the start.
+    pub(crate) fn up_at(&self, ticks: Duration) -> Duration {
+        ticks.saturating_add(Duration::from_nanos(self.moved.load(Ordering::Acquire)))
+    }
+
+    /// Returns the time of the start.
+    pub(crate) fn started(&self) -> Moment {
+        Moment::new(self.wall)
     }
 
     /// Moves the clock on, at most to the end of its range.

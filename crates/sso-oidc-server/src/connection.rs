@@ -117,7 +117,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State::new(Config::default(), address, Clock::start()).await.unwrap());
-        let slot = Connections::new(&state.limits).admit(1, address.ip());
+        let slot = Connections::new(&state.limits, None).admit(1, address.ip());
         let activity = || Arc::clone(&slot.activity);
         let (peer, graceful) = (Peer { address, connection: 1 }, GracefulShutdown::new());
         let connect = || TcpStream::connect(address);

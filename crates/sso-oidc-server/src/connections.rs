@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::Limits;
 use crate::activity::{Activity, Stage, Wait};
+use crate::metrics::{Displacement, Metrics};
 
 /// The margin below the number of connections at which the system had no descriptors left. Other parts of the
 /// process need some.
@@ -39,6 +40,7 @@ pub(crate) struct Connections {
     table: Mutex<Table>,
     lowered: Mutex<Option<Lowered>>,
     began: Instant,
+    metrics: Option<Arc<Metrics>>,
 }
 
 /// The connections by number, which is the order of arrival.
@@ -85,13 +87,14 @@ pub(crate) struct Slot {
 }
 
 impl Connections {
-    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
+    pub(crate) fn new(limits: &Limits, metrics: Option<Arc<Metrics>>) -> Arc<Self> {
         Arc::new(Self {
             total: limits.connections.max(1),
             per_address: limits.connections_per_address.max(1),
             table: Mutex::default(),
             lowered: Mutex::default(),
             began: Instant::now(),
+            metrics,
         })
     }
 
@@ -102,12 +105,24 @@ impl Connections {
         let (closer, close) = oneshot::channel();
         let mut table = self.table();
         if table.count(source) >= self.per_address {
-            table.close_one(Some(source));
+            self.displace(&mut table, Some(source), Displacement::Address);
         } else if table.open.len() >= self.total() {
-            table.close_one(None);
+            self.displace(&mut table, None, Displacement::Total);
         }
         table.insert(number, Open { activity: Arc::clone(&activity), source, _close: closer });
+        if let Some(metrics) = &self.metrics {
+            metrics.opened();
+        }
         Slot { activity, close, number, connections: Arc::clone(self) }
+    }
+
+    /// Closes one connection, of this address or of all. Returns whether there was one to close.
+    fn displace(&self, table: &mut Table, source: Option<Source>, why: Displacement) -> bool {
+        let closed = table.close_one(source);
+        if let Some(metrics) = self.metrics.as_ref().filter(|_| closed) {
+            metrics.displaced(why);
+        }
+        closed
     }
 
     /// Lowers the limit for a minute below the current number, because the system can open no more. If only
@@ -117,11 +132,13 @@ impl Connections {
         if table.open.len() > 4 * RESERVE {
             let lowered = Lowered { total: table.open.len() - RESERVE, until: Instant::now() + LOWERED };
             *self.lowered.lock().unwrap_or_else(PoisonError::into_inner) = Some(lowered);
-            while table.open.len() > lowered.total {
-                table.close_one(None);
-            }
-        } else {
-            table.close_one_incomplete();
+            while table.open.len() > lowered.total
+                && self.displace(&mut table, None, Displacement::Descriptors)
+            {}
+        } else if table.close_one_incomplete()
+            && let Some(metrics) = &self.metrics
+        {
+            metrics.displaced(Displacement::Descriptors);
         }
     }
 
@@ -171,24 +188,19 @@ impl Table {
         };
     }
 
-    /// Closes one connection, of this address or of all.
-    fn close_one(&mut self, source: Option<Source>) {
+    /// Closes one connection, of this address or of all. Returns whether there was one to close.
+    fn close_one(&mut self, source: Option<Source>) -> bool {
         let stands = |choice: &Choice| choice.source == source && choice.made.elapsed() < CHOICE_LIFETIME;
         let chosen = self.choice.take().filter(stands).and_then(|choice| self.next_of(choice));
         let number = chosen.or_else(|| self.next_of(self.choose(source)));
-        if let Some(number) = number {
-            self.close(number);
-        }
+        number.inspect(|number| self.close(*number)).is_some()
     }
 
-    /// Closes the oldest incomplete request, if there is one.
-    fn close_one_incomplete(&mut self) {
+    /// Closes the oldest incomplete request. Returns whether there was one.
+    fn close_one_incomplete(&mut self) -> bool {
         let choice = self.choose(None);
-        if let Some(&(number, wait)) = choice.connections.last()
-            && !wait.is(Stage::Response)
-        {
-            self.close(number);
-        }
+        let oldest = choice.connections.last().filter(|(_, wait)| !wait.is(Stage::Response));
+        oldest.inspect(|(number, _)| self.close(*number)).is_some()
     }
 
     fn close(&mut self, number: u64) {
@@ -242,6 +254,9 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.connections.table().remove(self.number);
+        if let Some(metrics) = &self.connections.metrics {
+            metrics.ended();
+        }
     }
 }
 
@@ -254,7 +269,7 @@ mod tests {
 
     fn connections(total: usize, per_address: usize) -> Arc<Connections> {
         let limits = Limits::default().with_connections(total).with_connections_per_address(per_address);
-        Connections::new(&limits)
+        Connections::new(&limits, None)
     }
 
     /// Returns the numbers of the open connections.

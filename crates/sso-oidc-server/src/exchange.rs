@@ -8,6 +8,7 @@ use oidc_proto::{FaultCode, Operation};
 
 #[cfg(feature = "faults")]
 use crate::InjectedFault;
+use crate::clock::Clock;
 use crate::details::Details;
 use crate::grant_id::Presented;
 use crate::record::RecordedRequest;
@@ -17,12 +18,29 @@ use crate::request_id::RequestId;
 use crate::router;
 use crate::state::{Peer, State};
 
+/// The time at which a request had arrived in full.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// The server's uptime then.
+    pub(crate) up: Duration,
+    /// The same, as [`Clock::ticks`](crate::clock::Clock::ticks) counts it.
+    ticks: Duration,
+}
+
+impl Arrival {
+    /// Returns the arrival of a request at this moment.
+    pub(crate) fn now(clock: &Clock) -> Self {
+        let ticks = clock.ticks();
+        Self { up: clock.up_at(ticks), ticks }
+    }
+}
+
 /// One request and its response, for the log.
 pub(crate) struct Exchange {
     head: Parts,
     peer: Peer,
     operation: Option<Operation>,
-    arrived: Duration,
+    arrival: Arrival,
     pub(crate) status: u16,
     pub(crate) error: Option<ErrorName>,
     pub(crate) request_id: Option<RequestId>,
@@ -37,12 +55,12 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// Creates an exchange without a response.
-    pub(crate) fn new(head: Parts, peer: Peer, operation: Option<Operation>, arrived: Duration) -> Self {
+    pub(crate) fn new(head: Parts, peer: Peer, operation: Option<Operation>, arrival: Arrival) -> Self {
         Self {
             head,
             peer,
             operation,
-            arrived,
+            arrival,
             status: 0,
             error: None,
             request_id: None,
@@ -59,6 +77,15 @@ impl Exchange {
     pub(crate) fn record(self, state: &State) {
         state.requests.fetch_add(1, Ordering::Relaxed);
         let path = self.head.uri.path();
+        let took = state.clock.ticks().saturating_sub(self.arrival.ticks);
+        if let Some(metrics) = &state.metrics {
+            let code = self.error.as_ref().map(ErrorName::code);
+            metrics.answered(path, self.operation, self.status, code, took);
+            #[cfg(feature = "faults")]
+            if let Some(fault) = self.injected {
+                metrics.injected(fault);
+            }
+        }
         tracing::info!(
             operation = self.operation.map_or("-", Operation::name),
             route = router::name(path),
@@ -80,7 +107,7 @@ impl Exchange {
             operation: self.operation,
             method: self.head.method.to_string(),
             path: path.to_owned(),
-            at: self.arrived,
+            at: self.arrival.up,
             connection: self.peer.connection,
             status: self.status,
             error: self.error.as_ref().map(|error| error.as_str().to_owned()),
@@ -102,7 +129,7 @@ impl Exchange {
     /// Returns the exchange as the report counts it.
     fn event(&self) -> Event {
         Event {
-            at: self.arrived,
+            at: self.arrival.up,
             operation: self.operation,
             grant: self.grant,
             has_secret_in_query: query::has_secret(self.head.uri.query()),

@@ -7,7 +7,7 @@ use http::{HeaderValue, Response, StatusCode};
 use oidc_proto::{Body, Fault, REQUEST_ID};
 
 use crate::details::Details;
-use crate::exchange::Exchange;
+use crate::exchange::{Arrival, Exchange};
 use crate::reply::{Reply, text};
 use crate::router::{Handler, NoRoute, Route, Step, allowed, route};
 use crate::state::{Context, Peer, State};
@@ -40,7 +40,7 @@ pub(crate) async fn respond(
     let known = route.as_ref().ok();
     let operation = known.and_then(|route| route.operation());
     let spelling = known.and_then(|route| route.spelling());
-    let (mut arrived, mut grant, mut details) = (None, None, Details::default());
+    let (mut arrival, mut grant, mut details) = (None, None, Details::default());
     let error_of_head = limits::error_of_head(state, &head, spelling);
     let Reply { mut response, error } = if let Some(reply) = error_of_head {
         reply
@@ -50,7 +50,7 @@ pub(crate) async fn respond(
             Ok(route) => {
                 let takes_body = head.method == http::Method::POST;
                 let body = if takes_body { body().await } else { Ok(Bytes::new()) };
-                let up = *arrived.insert(state.clock.up());
+                let Arrival { up, .. } = *arrival.insert(Arrival::now(&state.clock));
                 match body {
                     Ok(body) => {
                         let now = state.clock.at(up);
@@ -74,8 +74,8 @@ pub(crate) async fn respond(
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let arrived = arrived.unwrap_or_else(|| state.clock.up());
-    let mut exchange = Exchange::new(head, peer, operation, arrived);
+    let arrival = arrival.unwrap_or_else(|| Arrival::now(&state.clock));
+    let mut exchange = Exchange::new(head, peer, operation, arrival);
     exchange.status = response.status().as_u16();
     exchange.error = error;
     exchange.grant = grant;

@@ -95,6 +95,7 @@
 //!
 //! For `/authorize`, [`Approval::Auto`] and [`Approval::Deny`] decide without a page: the response to the GET is
 //! the redirect.
+#![doc = include_str!("metrics/about.md")]
 #![doc = include_str!("control/about.md")]
 #![cfg_attr(feature = "script", doc = include_str!("script/about.md"))]
 #![cfg_attr(feature = "faults", doc = include_str!("fault/about.md"))]
@@ -126,6 +127,7 @@ mod in_process;
 mod latest;
 mod limits;
 mod listen;
+mod metrics;
 mod page;
 mod portal;
 mod record;
@@ -136,6 +138,7 @@ mod router;
 #[cfg(feature = "script")]
 mod script;
 mod server;
+mod side_port;
 mod state;
 #[cfg(feature = "file-store")]
 mod store;

@@ -29,10 +29,10 @@ async fn perform(context: &Context<'_>, operation: Operation) -> Result<Response
     let query = context.head.uri.query().unwrap_or_default();
     let token = state.real(bearer_token(&context.head.headers)?);
     if operation == Operation::Logout {
-        state.store().logout(&token, now).await.map_err(unavailable)??;
+        state.stored(state.store().logout(&token, now)).await.map_err(unavailable)??;
         return Ok(LogoutRequest::encode_success(&()));
     }
-    let sign_in = state.store().recognize_token(&token, now).await.map_err(unavailable)??;
+    let sign_in = state.stored(state.store().recognize_token(&token, now)).await.map_err(unavailable)??;
     let mut accounts = state.accounts.iter().filter(|account| account.is_for(sign_in.start_url.as_deref()));
     match operation {
         Operation::ListAccounts => {

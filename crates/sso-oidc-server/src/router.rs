@@ -144,6 +144,11 @@ pub(crate) fn allowed(path: &str) -> String {
     methods.join(", ")
 }
 
+/// Returns the place of the first route with this path.
+pub(crate) fn place(path: &str) -> Option<usize> {
+    ROUTES.iter().position(|route| route.path == path)
+}
+
 /// Returns the path for the log. Text from a client stays out of it.
 pub(crate) fn name(path: &str) -> &'static str {
     of_path(path).next().map_or("unknown", |route| route.path)

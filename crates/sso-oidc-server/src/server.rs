@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
+use device_authority::Digest;
 use hyper_util::server::graceful::GracefulShutdown;
 #[cfg(not(feature = "faults"))]
 use tokio::net::TcpListener as Listener;
@@ -13,12 +14,14 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::connection;
 use crate::connections::Connections;
-use crate::control::Listening;
+use crate::control::Api;
 #[cfg(feature = "faults")]
 use crate::fault::listener::Listener;
 use crate::listen::listen;
+use crate::metrics::Scrape;
+use crate::side_port::SidePort;
 use crate::state::{Peer, State};
-use crate::{Config, Handle, ServeError};
+use crate::{Config, Control, Handle, ServeError};
 
 /// The number of connections to accept before other tasks run. With 256 connections or more it is below the
 /// number of newest ones that stay open, so every connection can be read.
@@ -50,7 +53,8 @@ pub struct Server {
     listener: Listener,
     address: SocketAddr,
     state: Arc<State>,
-    control: Option<Listening>,
+    control: Option<(SidePort, Digest)>,
+    metrics: Option<SidePort>,
 }
 
 impl Server {
@@ -77,15 +81,20 @@ impl Server {
         let wanted = config.listen;
         let listener = listen(wanted).map_err(|source| ServeError::listen(wanted, source))?;
         let address = listener.local_addr().map_err(|source| ServeError::listen(wanted, source))?;
-        let control = config.control.as_ref().map(Listening::bind).transpose()?;
+        let control = config.control.as_ref().map(Control::bind).transpose()?;
+        let metrics = config.metrics.map(SidePort::bind).transpose()?;
         let state = Arc::new(State::new(config, address, Clock::start()).await?);
-        let control = control.map(|(listening, url)| {
+        let control = control.map(|(port, url, token)| {
             state.control_endpoint.get_or_init(|| url);
-            listening
+            (port, token)
+        });
+        let metrics = metrics.map(|(port, url)| {
+            state.metrics_endpoint.get_or_init(|| url);
+            port
         });
         #[cfg(feature = "faults")]
         let listener = Listener::new(listener, address, Arc::clone(&state))?;
-        Ok(Self { listener, address, state, control })
+        Ok(Self { listener, address, state, control, metrics })
     }
 
     /// Returns the listening address, with the port that the system chose for port 0.
@@ -144,15 +153,18 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future closes the port and all connections at once.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let control_handle = self.handle();
-        let Self { listener, state, control, .. } = self;
-        // It answers until the return, which drops it.
-        let mut controlling = JoinSet::new();
-        if let Some(control) = control {
-            controlling.spawn(control.serve(control_handle));
+        let handle = self.handle();
+        let Self { listener, state, control, metrics, .. } = self;
+        // They answer until the return, which drops them.
+        let mut side_ports = JoinSet::new();
+        if let Some((port, token)) = control {
+            side_ports.spawn(port.serve(Api { handle, token }));
+        }
+        if let Some(port) = metrics {
+            side_ports.spawn(port.serve(Scrape { state: Arc::clone(&state) }));
         }
         let mut shutdown = core::pin::pin!(shutdown);
-        let connections = Connections::new(&state.limits);
+        let connections = Connections::new(&state.limits, state.metrics.clone());
         let graceful = GracefulShutdown::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(Arc::clone(&state)));

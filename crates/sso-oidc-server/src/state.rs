@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use device_authority::{Capacity, Memory, Moment, Rotation, ServerPolicy, Store};
+use device_authority::{Capacity, Memory, Moment, Rotation, ServerPolicy, Store, StoreError};
 use http::request::Parts;
 use oidc_proto::{Dialect, Operation, Secret};
 
@@ -16,6 +16,7 @@ use crate::csrf::CsrfKey;
 use crate::entropy::entropy;
 use crate::grant_id::{GrantId, Presented};
 use crate::hosts::Hosts;
+use crate::metrics::Metrics;
 use crate::record::Records;
 use crate::report::Collector;
 use crate::request_id::RequestIds;
@@ -60,6 +61,10 @@ pub(crate) struct State {
     /// The store, if it is the server's own.
     memory: Option<Arc<Mutex<Memory>>>,
     capacity: Capacity,
+    /// The metrics, if the configuration wants them.
+    pub(crate) metrics: Option<Arc<Metrics>>,
+    /// The URL of the metrics' port, if there is one.
+    pub(crate) metrics_endpoint: OnceLock<String>,
     /// The URL of the control API, if there is one.
     pub(crate) control_endpoint: OnceLock<String>,
     /// The faults of the configuration.
@@ -148,6 +153,8 @@ impl State {
             records: Records::new(config.remember_requests),
             memory,
             capacity: config.capacity,
+            metrics: config.metrics.map(|_| Arc::new(Metrics::new())),
+            metrics_endpoint: OnceLock::new(),
             control_endpoint: OnceLock::new(),
             #[cfg(feature = "faults")]
             configured_faults,
@@ -163,6 +170,18 @@ impl State {
     pub(crate) fn wait<T>(&self, operation: impl Future<Output = T>) -> T {
         let _entered = self.runtime.as_ref().map(tokio::runtime::Handle::enter);
         pollster::block_on(operation)
+    }
+
+    /// Performs an operation of the store, and counts it.
+    pub(crate) async fn stored<T>(
+        &self,
+        operation: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let Some(metrics) = &self.metrics else { return operation.await };
+        let began = self.clock.ticks();
+        let result = operation.await;
+        metrics.stored(&result, self.clock.ticks().saturating_sub(began));
+        result
     }
 
     pub(crate) fn now(&self) -> Moment {

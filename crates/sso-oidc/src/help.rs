@@ -121,6 +121,7 @@ const EXAMPLES: [(&str, &[&str]); 27] = [
             "sso-oidc serve --listen 8765 --approve auto",
             "sso-oidc serve --fault unavailable@poll:1",
             "sso-oidc serve --control 0 -- python3 -m unittest",
+            "sso-oidc serve --listen 8765 --approve auto --metrics 9465",
         ],
     ),
     (

@@ -92,7 +92,7 @@ impl Memory {
             && let Some(id) = self.usage.eviction_candidate(now)
         {
             self.usage.forget(&id);
-            self.clients.remove(&id);
+            self.clients.evict(&id);
         }
         if self.clients.is_full() {
             return Err(self.full("registrations", now));

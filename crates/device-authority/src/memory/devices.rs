@@ -77,7 +77,7 @@ impl Memory {
         }
         if self.devices.is_full()
             && let Some((_, selector)) = self.redeemed.pop_first()
-            && let Some(device) = self.devices.remove(&selector)
+            && let Some(device) = self.devices.evict(&selector)
         {
             self.user_codes.remove(&device.user_code);
         }

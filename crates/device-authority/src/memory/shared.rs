@@ -38,6 +38,10 @@ impl Store for Mutex<Memory> {
         Box::pin(ready(Ok(locked(self).sweep(now))))
     }
 
+    fn evictions(&self) -> Option<Counts> {
+        Some(locked(self).evictions())
+    }
+
     fn check(&self) -> Waiting<'_, Result<(), StoreError>> {
         Box::pin(ready(Ok(())))
     }

@@ -65,6 +65,8 @@ pub(super) struct Table<K, V> {
     records: RecordsByKey<K, V>,
     order: BTreeSet<(Moment, K)>,
     capacity: usize,
+    /// The number of records that made room for others.
+    evicted: usize,
     /// The keys of records that were inserted, changed or removed, if a mirror wants them.
     touched: Option<BTreeSet<K>>,
 }
@@ -75,6 +77,7 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
             records: HashMap::with_hasher(BuildHasherDefault::new()),
             order: BTreeSet::new(),
             capacity,
+            evicted: 0,
             touched: None,
         }
     }
@@ -122,6 +125,11 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
         self.records.len()
     }
 
+    /// Returns the number of records that made room for others.
+    pub(super) const fn evicted(&self) -> usize {
+        self.evicted
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.records.len() >= self.capacity
     }
@@ -139,8 +147,14 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
     /// Removes the record that expires first, if `which` accepts it.
     pub(super) fn drop_first_if(&mut self, which: impl FnOnce(&V) -> bool, forgotten: impl FnMut(&K, V)) {
         if self.first().is_some_and(which) {
+            self.evicted += 1;
             self.drop_first(forgotten);
         }
+    }
+
+    /// Removes a record that makes room for another one.
+    pub(super) fn evict(&mut self, key: &K) -> Option<V> {
+        self.remove(key).inspect(|_| self.evicted += 1)
     }
 
     /// Inserts a record. A full table removes the record that expires first, and returns it. For tables that
@@ -150,6 +164,7 @@ impl<K: Ord + Hash + Clone, V: Forgettable> Table<K, V> {
         let mut dropped = None;
         if self.is_full() {
             self.drop_first(|key, record| dropped = Some((key.clone(), record)));
+            self.evicted += usize::from(dropped.is_some());
         }
         if self.capacity > 0 {
             self.touch(&key);
@@ -213,6 +228,10 @@ mod tests {
             table.put_over_first(key, Until(until));
         }
         assert!(table.find("b").is_none() && table.find("a").is_some() && table.find("c").is_some());
+        assert_eq!(table.evicted(), 1);
+        table.make_room(Moment::new(Duration::from_secs(100)), |_, _| {});
+        table.remove(&"a");
+        assert_eq!(table.evicted(), 1, "what has expired or is taken back makes no room");
     }
 
     #[test]

@@ -65,6 +65,7 @@ impl Eq for SharedStore {}
 ///     .with_client_for(Client::new("my-service", Secret::from("secret")), ["openid"])
 ///     .with_report()
 ///     .with_control(Control::new(Secret::from("token")))
+///     .with_metrics("127.0.0.1:0".parse()?)
 ///     .with_remembered_requests(10);
 /// assert_eq!((config.clients.len(), config.policy.interval.as_secs()), (2, 5));
 /// assert!(TestServer::with(config).is_ok());
@@ -111,6 +112,9 @@ pub struct Config {
     pub report: bool,
     /// The control API. Default: none. An [`InProcess`](crate::InProcess) service has none, like no address.
     pub control: Option<Control>,
+    /// The address of a port for metrics, in Prometheus' text form; see [`crate::Handle::metrics`]. Default: none, and
+    /// nothing is counted for them. An [`InProcess`](crate::InProcess) service has no port, and counts.
+    pub metrics: Option<SocketAddr>,
     /// The course of sign-ins. Default: none, and all follow the server's rules.
     #[cfg(feature = "script")]
     pub script: Option<Script>,
@@ -142,6 +146,7 @@ impl Default for Config {
             remember_requests: 0,
             report: false,
             control: None,
+            metrics: None,
             #[cfg(feature = "script")]
             script: None,
             #[cfg(feature = "faults")]
@@ -208,6 +213,14 @@ impl Config {
         if self.remember_requests == 0 {
             self.remember_requests = REMEMBERED;
         }
+        self
+    }
+
+    /// Serves metrics in Prometheus' text form at `/metrics` of this address, in plain HTTP. With port 0 the system
+    /// chooses the port, and [`crate::Handle::metrics_endpoint`] returns it.
+    #[must_use]
+    pub const fn with_metrics(mut self, address: SocketAddr) -> Self {
+        self.metrics = Some(address);
         self
     }
 

@@ -4,31 +4,17 @@
 mod endpoints;
 mod operations;
 
-use core::convert::Infallible;
 use core::net::{Ipv4Addr, SocketAddr};
-use core::time::Duration;
 
 use bytes::Bytes;
 use device_authority::Digest;
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::{Body as _, Incoming};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use oidc_proto::Secret;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use http::Response;
+use http::request::Parts;
+use oidc_proto::{Fault, Secret};
 
 pub use self::operations::{Device, DeviceStatus};
-use crate::hosts::reachable;
-use crate::limits::{discard, http1, read_body};
-use crate::listen::listen;
-use crate::{Handle, ServeError};
-
-/// The highest number of connections to the control API. Further ones wait.
-const CONNECTIONS: usize = 64;
-/// The delay after an error of `accept`.
-const AFTER_ERROR: Duration = Duration::from_millis(20);
+use crate::side_port::{Answers, SidePort};
+use crate::{Handle, Limits, ServeError};
 
 /// The settings of the control API, with which another process controls the server; see the crate's documentation. It
 /// speaks plain HTTP on a port of its own. A holder of the token decides every device.
@@ -67,64 +53,34 @@ impl Control {
     }
 }
 
-/// The listening control API.
-#[derive(Debug)]
-pub(crate) struct Listening {
-    listener: TcpListener,
-    token: Digest,
+/// What answers at the control API's port.
+#[derive(Clone, Debug)]
+pub(crate) struct Api {
+    pub(crate) handle: Handle,
+    pub(crate) token: Digest,
 }
 
-impl Listening {
-    /// Listens, and returns the URL as well.
-    pub(crate) fn bind(control: &Control) -> Result<(Self, String), ServeError> {
-        let token = control.token.expose();
+impl Control {
+    /// Listens, and returns the URL and the token's digest as well.
+    pub(crate) fn bind(&self) -> Result<(SidePort, String, Digest), ServeError> {
+        let token = self.token.expose();
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ServeError::ControlToken);
         }
-        let wanted = control.listen;
-        let bound = listen(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
-        let (address, listener) = bound.map_err(|source| ServeError::listen(wanted, source))?;
-        let url = format!("http://{}", reachable(address));
-        Ok((Self { listener, token: Digest::of(&control.token) }, url))
-    }
-
-    /// Answers until it is dropped.
-    pub(crate) async fn serve(self, handle: Handle) {
-        let Self { listener, token } = self;
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
-                    Ok((stream, _)) => {
-                        let _ = stream.set_nodelay(true);
-                        connections.spawn(connection(stream, handle.clone(), token));
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "failed to accept a connection to the control API");
-                        tokio::time::sleep(AFTER_ERROR).await;
-                    }
-                }
-            }
-        }
+        let (port, url) = SidePort::bind(self.listen)?;
+        Ok((port, url, Digest::of(&self.token)))
     }
 }
 
-async fn connection(stream: TcpStream, handle: Handle, token: Digest) {
-    let (handle, token) = (&handle, &token);
-    let limits = &handle.state.limits;
-    let service = service_fn(move |request: Request<Incoming>| async move {
-        let (head, mut body) = request.into_parts();
-        let response = endpoints::answer(handle, token, &head, read_body(limits, &mut body)).await;
-        if !body.is_end_stream() {
-            tokio::spawn(discard(body));
-        }
-        Ok::<_, Infallible>(response.map(|body| Full::new(Bytes::from(body))))
-    });
-    let mut http = http1(limits);
-    http.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout);
-    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
-        tracing::debug!(%error, "connection to the control API ended");
+impl Answers for Api {
+    const NAME: &'static str = "the control API";
+
+    fn limits(&self) -> &Limits {
+        &self.handle.state.limits
+    }
+
+    async fn answer(&self, head: &Parts, body: impl Future<Output = Result<Bytes, Fault>> + Send) -> Answer {
+        endpoints::answer(&self.handle, &self.token, head, body).await
     }
 }
 

@@ -28,7 +28,7 @@ use super::transport::Socket;
 use super::transport::Transport;
 use super::{FaultRule, InjectedFault, inject, verdict};
 use crate::activity::Activity;
-use crate::exchange::Exchange;
+use crate::exchange::{Arrival, Exchange};
 use crate::handler::{handle, respond};
 use crate::limits::{discard, http1, read_body};
 use crate::reply::Reply;
@@ -316,7 +316,7 @@ fn says(headers: &HeaderMap, option: &str) -> bool {
 /// Records a request that the server does not read to its end.
 fn record_cut(state: &State, peer: Peer, line: RequestLine, others_in_flight: usize) {
     let operation = line.target.and_then(Target::operation);
-    let mut exchange = Exchange::new(head_of(line), peer, operation, state.clock.up());
+    let mut exchange = Exchange::new(head_of(line), peer, operation, Arrival::now(&state.clock));
     exchange.injected = Some(InjectedFault::ResetRequest);
     exchange.others_in_flight = others_in_flight;
     exchange.record(state);

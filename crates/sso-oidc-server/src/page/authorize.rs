@@ -28,7 +28,8 @@ pub(crate) async fn authorize(context: &Context<'_>) -> Reply {
     let request = match AuthorizationRequest::decode(query(context)) {
         Ok(request) => request,
         Err(invalid) => {
-            let error = match state.store().refuse_authorization(&state.policy, &invalid, now).await {
+            let refused = state.store().refuse_authorization(&state.policy, &invalid, now);
+            let error = match state.stored(refused).await {
                 Ok(error) => error,
                 Err(error) => failed(&error),
             };
@@ -46,13 +47,15 @@ pub(crate) async fn authorize(context: &Context<'_>) -> Reply {
     // A HEAD asks about the page.
     match decision.filter(|_| head.method != Method::HEAD) {
         Some(decision) => {
-            let made = state.store().authorize(&state.policy, &request, decision, now, &mut entropy).await;
+            let store = state.store();
+            let made =
+                state.stored(store.authorize(&state.policy, &request, decision, now, &mut entropy)).await;
             let result = made.unwrap_or_else(|error| Err(failed(&error)));
             let sent = sent(context, &request.redirect_uri, request.state.as_ref(), result);
             redirect(context, &request.redirect_uri, sent)
         }
         None => {
-            let review = state.store().review_authorization(&state.policy, &request, now).await;
+            let review = state.stored(state.store().review_authorization(&state.policy, &request, now)).await;
             match review.unwrap_or_else(|error| Err(failed(&error))) {
                 Ok(review) => confirm(context, &review),
                 Err(error) => {
@@ -85,7 +88,8 @@ pub(crate) async fn decide_authorization(context: &Context<'_>) -> Reply {
     let Some(code) = code.filter(|_| !form.is_over(&state.policy, now)) else {
         return page(StatusCode::GONE, text::outdated(query)).into();
     };
-    let made = state.store().authorize_form(&state.policy, &request, decision, &code, now).await;
+    let made = state.store().authorize_form(&state.policy, &request, decision, &code, now);
+    let made = state.stored(made).await;
     let result = made.unwrap_or_else(|error| Err(failed(&error)));
     if result == Err(AuthorizationError::Decided) {
         return page(StatusCode::GONE, text::decided(query)).into();

@@ -36,9 +36,14 @@ pub(crate) async fn look(context: &Context<'_>) -> Reply {
         return page(StatusCode::OK, text::enter(None, &typed)).into();
     }
     let source = Source::of(peer.address.ip());
-    match state.store().review(&state.policy, Some(source), &typed, now).await {
+    match state.stored(state.store().review(&state.policy, Some(source), &typed, now)).await {
         Ok(Ok(review)) => confirm(context, &review).into(),
-        Ok(Err(error)) => refused(&error, &typed).into(),
+        Ok(Err(error)) => {
+            if let (PersonError::TooManyGuesses(_), Some(metrics)) = (&error, &state.metrics) {
+                metrics.refused_guess();
+            }
+            refused(&error, &typed).into()
+        }
         Err(error) => unavailable(&error),
     }
 }
@@ -64,7 +69,7 @@ pub(crate) async fn decide(context: &Context<'_>) -> Reply {
         _ => return page(StatusCode::BAD_REQUEST, text::undecided(&typed)).into(),
     };
     // The page has shown this code, so it is no guess.
-    match state.store().decide(&state.policy, None, &typed, decision, now).await {
+    match state.stored(state.store().decide(&state.policy, None, &typed, decision, now)).await {
         Ok(Ok(())) => page(StatusCode::OK, text::done(decision == UserDecision::APPROVE)).into(),
         Ok(Err(error)) => refused(&error, &typed).into(),
         Err(error) => unavailable(&error),

@@ -41,11 +41,13 @@ pub(crate) async fn start(
     let taken = run.take(id, name, request.start_url.as_deref());
     let Some((taken, (policy, chosen))) = taken.and_then(|taken| Some((taken, run.plan(taken, policy)?)))
     else {
-        let made = state.store().start_device_authorization(policy, request, now, &mut entropy).await?;
+        let store = state.store();
+        let made = state.stored(store.start_device_authorization(policy, request, now, &mut entropy)).await?;
         return Ok((made, false));
     };
     let mut source = WithUserCode(chosen.user_code);
-    let made = state.store().start_device_authorization(&policy, request, now, &mut source).await;
+    let made = state.store().start_device_authorization(&policy, request, now, &mut source);
+    let made = state.stored(made).await;
     match made {
         Ok(Ok(mut device)) => {
             let has_polls = run.started(taken, &mut device);
@@ -123,7 +125,7 @@ async fn decide(
     now: Moment,
 ) -> Result<(), StoreError> {
     let Some(selector) = device_authority::Selector::of(device_code) else { return Ok(()) };
-    match state.store().device(selector, now).await? {
+    match state.stored(state.store().device(selector, now)).await? {
         Some(device) => simulate(state, &device.user_code.to_string(), decision, now).await,
         None => Ok(()),
     }

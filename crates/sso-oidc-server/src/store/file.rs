@@ -228,6 +228,10 @@ impl Store for FileStore {
         Box::pin(core::future::ready(self.writer.check().map(|()| dropped)))
     }
 
+    fn evictions(&self) -> Option<Counts> {
+        Some(self.shared.kept().memory.evictions())
+    }
+
     fn check(&self) -> Waiting<'_, Result<(), StoreError>> {
         Box::pin(core::future::ready(self.writer.check()))
     }

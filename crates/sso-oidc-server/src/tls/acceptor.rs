@@ -2,6 +2,7 @@
 
 use core::borrow::Borrow;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub(crate) struct Acceptor {
     ca_certificate: Option<String>,
     /// This server's base URL, for the error to clients that use plain HTTP.
     endpoint: String,
+    /// The number of failed handshakes.
+    pub(crate) failed: AtomicU64,
     /// The certificates for injected faults.
     #[cfg(feature = "faults")]
     pub(crate) wrong: crate::fault::certificates::Wrong,
@@ -37,6 +40,7 @@ impl Acceptor {
                 tls,
                 ca_certificate: None,
                 endpoint: hosts.endpoint.clone(),
+                failed: AtomicU64::new(0),
                 #[cfg(feature = "faults")]
                 wrong: crate::fault::certificates::Wrong::none(),
             }),
@@ -51,6 +55,7 @@ impl Acceptor {
             tls: acceptor(Arc::new(ca.issue(&names, Life::Now)?))?,
             ca_certificate: Some(ca.pem().to_owned()),
             endpoint: hosts.endpoint.clone(),
+            failed: AtomicU64::new(0),
             #[cfg(feature = "faults")]
             wrong: crate::fault::certificates::Wrong::new(&config.faults, ca, names)?,
         })
@@ -79,6 +84,7 @@ impl Acceptor {
         let (tls, injected) = wrong.map_or((&self.tls, None), |(tls, fault)| (tls, Some(fault)));
         let shaken = handshake(tls, &self.endpoint, stream, wrap, limit, connection).await;
         let secure = shaken.unwrap_or_else(|error| {
+            self.failed.fetch_add(1, Ordering::Relaxed);
             tracing::info!(connection, error = one_line(&error), injected, "TLS handshake failed");
             None
         });

@@ -53,6 +53,9 @@ run, and the exit code is 255.
 --control lets another process play the person, move the clock and read the requests, with a token. Its address and the token \
 follow the URL on standard output; a command has them in SSO_OIDC_CONTROL_URL and SSO_OIDC_CONTROL_TOKEN.
 
+--metrics counts requests by operation and outcome, and measures them; the documentation of sso-oidc-server has all names. The \
+URL follows on standard output, or is in the log if there is a command.
+
 --report counts what a correct client does not do: polls before the interval, without the five seconds of each slow_down, or \
 after the end; spent secrets sent again, redirects followed, and secrets in a query.";
 
@@ -125,6 +128,11 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     control: ControlArgs,
 
+    /// Serve metrics for Prometheus at /metrics of this address, in plain HTTP and without a token. A port alone is one of
+    /// 127.0.0.1, and port 0 means a free one
+    #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = address)]
+    metrics: Option<SocketAddr>,
+
     /// A file that lays down the course of sign-ins, in TOML: codes, tokens, lifetimes, and the answer to each poll
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
@@ -183,6 +191,10 @@ impl ServeArgs {
             Some(file) => config.with_script(script::of(file)?),
             None => config,
         };
+        let config = match self.metrics {
+            Some(address) => config.with_metrics(address),
+            None => config,
+        };
         let config = self.faults.apply(self.report.apply(self.tls.apply(config)?), self.tls.makes_ca())?;
         self.control.apply(config)
     }
@@ -237,7 +249,8 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<ExitCode, Fai
         let control = token.as_ref().zip(handle.control_endpoint());
         if args.command.is_empty() {
             let control = control.map(|(token, url)| token.lines(url)).unwrap_or_default();
-            print_data(&format!("listening on {endpoint}\n{control}"))?;
+            let metrics = handle.metrics_endpoint().map(|url| format!("metrics at {url}/metrics\n"));
+            print_data(&format!("listening on {endpoint}\n{control}{}", metrics.unwrap_or_default()))?;
             args.advise(&server, ca_file.as_ref());
             until_stopped(server, &mut signals).await;
             let fails = args.report.finish(&handle.report(), false)?;
@@ -261,6 +274,9 @@ impl ServeArgs {
                 "the verification URL of each code is a loopback address, which other machines cannot open; \
                  pass --public-url http://HOST:PORT or https://HOST:PORT"
             );
+        }
+        if let Some(url) = server.handle().metrics_endpoint() {
+            tracing::info!("metrics at {url}/metrics");
         }
         if let Some(file) = ca_file {
             tracing::info!(
