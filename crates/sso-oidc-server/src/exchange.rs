@@ -3,6 +3,7 @@
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
+use http::Method;
 use http::request::Parts;
 use oidc_proto::{FaultCode, Operation};
 
@@ -53,6 +54,12 @@ pub(crate) struct Exchange {
     pub(crate) others_in_flight: usize,
 }
 
+/// Returns the method for the log. Text from a client stays out of it.
+fn method_name(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT"];
+    KNOWN.into_iter().find(|known| known == method).unwrap_or("unknown")
+}
+
 impl Exchange {
     /// Creates an exchange without a response.
     pub(crate) fn new(head: Parts, peer: Peer, operation: Option<Operation>, arrival: Arrival) -> Self {
@@ -87,13 +94,16 @@ impl Exchange {
             }
         }
         tracing::info!(
-            operation = self.operation.map_or("-", Operation::name),
+            method = method_name(&self.head.method),
+            operation = self.operation.map(Operation::name),
             route = router::name(path),
             sent = self.status,
-            error = self.error.as_ref().map_or("-", ErrorName::as_str),
+            error = self.error.as_ref().map(ErrorName::as_str),
             injected = self.injected_name(),
+            duration = took.as_secs_f64(),
             request_id = self.request_id.as_ref().map(RequestId::as_str),
             connection = self.peer.connection,
+            client = %self.peer.address,
             "answered"
         );
         if let Some(mut collector) = state.collector() {

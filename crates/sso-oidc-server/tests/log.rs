@@ -99,6 +99,7 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     let code = sign_in_with_a_code(&mut http);
     assert_eq!(http.get("/authorize?state=sentinel&redirect_uri=http://127.0.0.1:1/sentinel").status, 400);
     assert_eq!(http.get("/sentinel-path?sentinel-query").status, 404);
+    assert_eq!(http.send("SENTINEL", "/token", &[], "").status, 405);
     let handle = format!("{:?}", server.handle());
     drop(server);
 
@@ -116,6 +117,7 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
         text(&fresh, "accessToken"),
         text(&fresh, "refreshToken"),
         "sentinel".to_owned(),
+        "SENTINEL".to_owned(),
         CHALLENGE.to_owned(),
         VERIFIER.to_owned(),
     ];
@@ -126,7 +128,14 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     }
     let id = pending.header("x-amzn-RequestId").unwrap();
     let line = log.lines().find(|line| line.contains(id)).unwrap_or_else(|| panic!("{log}"));
-    for part in ["CreateToken", "sent=400", "AuthorizationPendingException"] {
+    for part in [
+        "method=\"POST\"",
+        "CreateToken",
+        "sent=400",
+        "AuthorizationPendingException",
+        "duration=",
+        "client=127.0.0.1:",
+    ] {
         assert!(line.contains(part), "{line}");
     }
     let replayed = log.lines().filter(|line| line.contains("device code reused"));
@@ -139,7 +148,7 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     assert!(refused.contains("sent=400") && refused.contains("error=\"invalid_request\""), "{log}");
     assert_eq!(
         log.lines().filter(|line| line.contains("answered")).count(),
-        15,
+        16,
         "one line a request:\n{log}"
     );
 }

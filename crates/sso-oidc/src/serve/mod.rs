@@ -16,7 +16,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use sso_oidc_server::{Client, Config, Secret, Server};
 use tokio::sync::oneshot;
 use tracing::level_filters::LevelFilter;
@@ -32,7 +32,7 @@ use crate::accounts_file;
 use crate::child;
 use crate::exit::{Exit, Failure, chain, print_data};
 use crate::faults::{self, FaultArgs};
-use crate::logging::{self, LogEnd};
+use crate::logging::{self, Form, LogEnd};
 use crate::registration_key;
 use crate::settings::Settings;
 use crate::tls::{CaFile, TlsArgs};
@@ -55,6 +55,10 @@ follow the URL on standard output; a command has them in SSO_OIDC_CONTROL_URL an
 
 --metrics counts requests by operation and outcome, and measures them; the documentation of sso-oidc-server has all names. The \
 URL follows on standard output, or is in the log if there is a command.
+
+A line of --log-format json has time (RFC 3339, in UTC), level and message. That of a request also has method, path, operation, \
+status (0 if an injected fault left no response), error, injected, duration (in seconds), request_id, connection and client (its \
+address). A member without a value is absent. Text of a client that is no name of ours stays out of it.
 
 --report counts what a correct client does not do: polls before the interval, without the five seconds of each slow_down, or \
 after the end; spent secrets sent again, redirects followed, and secrets in a query.";
@@ -109,6 +113,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     log_file: Option<PathBuf>,
 
+    /// The form of the log: text for people, or json for programs, one object a line
+    #[arg(long, value_name = "text|json", default_value = "text", hide_possible_values = true)]
+    log_format: LogFormat,
+
     /// Leave the command the caller's home directory and AWS files
     #[arg(long, requires = "command")]
     keep_home: bool,
@@ -140,6 +148,15 @@ pub(crate) struct ServeArgs {
     /// Run this command with the server, and stop the server at its end
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// JSON lines.
+    Json,
 }
 
 /// Parses an address. This machine is meant if there is only a port.
@@ -207,13 +224,20 @@ impl ServeArgs {
             let file = File::create(path).map_err(|error| {
                 Failure::other(format_args!("cannot write the log file {}: {error}", path.display()))
             })?;
-            return Ok(Some(logging::start_queued(file, level, false)));
+            return Ok(Some(logging::start_queued(file, level, self.log_form(false))));
         }
         if !self.command.is_empty() && !is_debug {
             return Ok(None);
         }
         let colored = settings.colored(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-        Ok(Some(logging::start_queued(std::io::stderr(), level, colored)))
+        Ok(Some(logging::start_queued(std::io::stderr(), level, self.log_form(colored))))
+    }
+
+    const fn log_form(&self, colored: bool) -> Form {
+        match self.log_format {
+            LogFormat::Text => Form::Text { colored },
+            LogFormat::Json => Form::Json,
+        }
     }
 }
 

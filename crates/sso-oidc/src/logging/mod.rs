@@ -3,6 +3,8 @@
 //! It shows only this project's own events. They carry operations, addresses, statuses and times, never a
 //! secret. A library's debug log could quote a request.
 
+mod json;
+
 use std::io::{self, BufWriter, Write};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +17,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::time::uptime;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use self::json::{Json, Object};
 
 /// The crates whose events the log shows.
 const OURS: [&str; 8] = [
@@ -34,19 +38,31 @@ const TRY_AGAIN: Duration = Duration::from_millis(10);
 /// The time that the end of the program gives a slow reader.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Lines for people.
+    Text {
+        /// Whether they have colours.
+        colored: bool,
+    },
+    /// JSON lines, for programs.
+    Json,
+}
+
 /// Starts logging on standard error, in order with all other output there.
 pub(crate) fn start(level: LevelFilter, colored: bool) {
-    start_to(io::stderr, level, colored);
+    start_to(io::stderr, level, Form::Text { colored });
 }
 
 /// Starts logging through a queue, so that a slow reader cannot block the program. The log goes to standard error or
 /// to a file.
-pub(crate) fn start_queued(to: impl Write + Send + 'static, level: LevelFilter, colored: bool) -> LogEnd {
+pub(crate) fn start_queued(to: impl Write + Send + 'static, level: LevelFilter, form: Form) -> LogEnd {
     let to = BufWriter::new(WaitForRoom(to));
     let builder = NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).thread_name("log");
     let (queue, guard) = builder.finish(to);
-    let end = LogEnd { lost: queue.error_counter(), queue: queue.clone(), guard: Some(guard) };
-    start_to(queue, level, colored);
+    let end = LogEnd { lost: queue.error_counter(), queue: queue.clone(), guard: Some(guard), form };
+    start_to(queue, level, form);
     end
 }
 
@@ -56,6 +72,7 @@ pub(crate) struct LogEnd {
     lost: ErrorCounter,
     queue: NonBlocking,
     guard: Option<WorkerGuard>,
+    form: Form,
 }
 
 impl LogEnd {
@@ -71,9 +88,14 @@ impl LogEnd {
 impl Drop for LogEnd {
     fn drop(&mut self) {
         let lost = self.lost.dropped_lines();
-        let notice = match lost {
-            0 => String::new(),
-            _ => format!("{lost} lines of the log were not read in time and are lost\n"),
+        let notice = match (lost, self.form) {
+            (0, _) => String::new(),
+            (_, Form::Text { .. }) => format!("{}\n", lost_lines(lost)),
+            (_, Form::Json) => {
+                let mut object = Object::new("WARN");
+                object.member("message", &lost_lines(lost));
+                object.line()
+            }
         };
         let end = Instant::now() + LAST_LINES;
         while !self.queue(&notice) {
@@ -85,6 +107,10 @@ impl Drop for LogEnd {
             thread::sleep(TRY_AGAIN);
         }
     }
+}
+
+fn lost_lines(count: usize) -> String {
+    format!("{count} lines of the log were not read in time and are lost")
 }
 
 /// A writer that waits where a non-blocking one fails. A parent process on Node makes our standard error
@@ -110,14 +136,15 @@ impl<W: Write> Write for WaitForRoom<W> {
     }
 }
 
-fn start_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, level: LevelFilter, colored: bool) {
-    let to_stderr = tracing_subscriber::fmt::layer()
-        .with_writer(writer)
-        .with_timer(uptime())
-        .with_ansi(colored)
-        .with_filter(filter_fn(|metadata| is_ours(metadata.target())));
+fn start_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, level: LevelFilter, form: Form) {
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    let layer = match form {
+        Form::Text { colored } => layer.with_timer(uptime()).with_ansi(colored).boxed(),
+        Form::Json => layer.event_format(Json).boxed(),
+    };
+    let ours = layer.with_filter(filter_fn(|metadata| is_ours(metadata.target())));
     // A second start would keep the first subscriber.
-    let _ = tracing_subscriber::registry().with(level).with(to_stderr).try_init();
+    let _ = tracing_subscriber::registry().with(level).with(ours).try_init();
 }
 
 /// Returns whether the event's target, a module path, is in one of our crates.
