@@ -23,6 +23,12 @@ impl Environment {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// Returns the variables whose names start like this, with their values.
+    pub(crate) fn starting_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a OsStr)> {
+        let named = self.0.iter().filter_map(|(name, value)| Some((name.to_str()?, value.as_os_str())));
+        named.filter(move |(name, value)| name.starts_with(prefix) && !value.is_empty())
+    }
+
     /// Returns the value of the first of these variables that is set.
     pub(crate) fn first(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| self.get(name))

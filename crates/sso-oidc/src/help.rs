@@ -3,7 +3,8 @@
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _};
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
+use crate::serve::layers;
 
 /// The global flags of requests, which mean nothing to the commands with a server of their own.
 const OF_REQUESTS: [&str; 11] = [
@@ -122,6 +123,7 @@ const EXAMPLES: [(&str, &[&str]); 27] = [
             "sso-oidc serve --fault unavailable@poll:1",
             "sso-oidc serve --control 0 -- python3 -m unittest",
             "sso-oidc serve --listen 8765 --approve auto --metrics 9465",
+            "sso-oidc serve --config serve.toml --print-config",
         ],
     ),
     (
@@ -259,7 +261,14 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> 
         Err(version) if version.kind() == clap::error::ErrorKind::DisplayVersion => return Err(version),
         Err(_) => definition().try_get_matches_from(&arguments)?,
     };
-    Cli::from_arg_matches(&matches).and_then(|cli| refuse_meaningless(&matches).map(|()| cli))
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    refuse_meaningless(&matches)?;
+    if let Command::Serve(serve) = &mut cli.command
+        && serve.prints_config()
+    {
+        serve.in_force = layers::in_force(&matches);
+    }
+    Ok(cli)
 }
 
 /// Refuses a global flag that could do nothing.

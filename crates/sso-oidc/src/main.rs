@@ -89,7 +89,14 @@ use settings::Settings;
 fn main() -> ExitCode {
     let environment = Environment::of_process();
     let stderr_is_terminal = std::io::stderr().is_terminal();
-    let Cli { mut globals, command } = match help::parse(arguments()) {
+    let arguments = match serve::layers::merged(arguments(), &environment) {
+        Ok(arguments) => arguments,
+        Err(failure) => {
+            failure.report(settings::colored(ColorChoice::Auto, &environment, stderr_is_terminal));
+            return failure.exit().into();
+        }
+    };
+    let Cli { mut globals, command } = match help::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             return not_a_command(

@@ -9,6 +9,7 @@ use sso_oidc_server::Secret;
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use super::layers::PREFIX;
 use super::signals::Signals;
 use crate::child;
 use crate::environment::Environment;
@@ -40,7 +41,8 @@ const OUTSIDE: [&str; 10] = [
     "APPDATA",
     "LOCALAPPDATA",
 ];
-/// The variables that are for the server alone: the URL of its store, which may have a password.
+/// The variable that is for the server alone, beside those of its settings: the URL of its store, which may have a
+/// password.
 const SERVERS: [&str; 1] = ["SSO_OIDC_STORE"];
 
 /// A command that is about to run. Its private home is removed on drop.
@@ -80,7 +82,9 @@ impl Guest {
             command.env(name, host.endpoint);
         }
         command.env_remove("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-        for name in SERVERS {
+        // Settings may have secrets, such as those of clients.
+        let settings = environment.starting_with(PREFIX).map(|(name, _)| name);
+        for name in SERVERS.into_iter().chain(settings) {
             command.env_remove(name);
         }
         if let Some(file) = host.ca_file {

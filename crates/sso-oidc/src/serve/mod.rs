@@ -3,6 +3,7 @@
 
 pub(crate) mod command;
 mod control;
+pub(crate) mod layers;
 mod ready_file;
 pub(crate) mod report;
 mod rules;
@@ -56,6 +57,10 @@ follow the URL on standard output; a command has them in SSO_OIDC_CONTROL_URL an
 --metrics counts requests by operation and outcome, and measures them; the documentation of sso-oidc-server has all names. The \
 URL follows on standard output, or is in the log if there is a command.
 
+Each flag is a key of --config FILE, without the dashes before it, and a variable: SSO_OIDC_SERVE_ and its name in capitals, \
+with underscores. A flag without a value is true or false there. One that may be repeated is an array in the file, and has \
+commas in the variable. Paths are relative to the working directory.
+
 A line of --log-format json has time (RFC 3339, in UTC), level and message. That of a request also has method, path, operation, \
 status (0 if an injected fault left no response), error, injected, duration (in seconds), request_id, connection and client (its \
 address). A member without a value is absent. Text of a client that is no name of ours stays out of it.
@@ -67,6 +72,19 @@ after the end; spent secrets sent again, redirects followed, and secrets in a qu
 #[derive(Args, Debug)]
 #[command(after_long_help = HELP)]
 pub(crate) struct ServeArgs {
+    /// Read settings from this file, in TOML: the names are those of the flags, such as `listen = "8765"`. A variable
+    /// SSO_OIDC_SERVE_LISTEN comes before the file, and a flag before both [env: SSO_OIDC_SERVE_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Print the settings in force as such a file, without secrets, and start nothing
+    #[arg(long)]
+    print_config: bool,
+
+    /// The settings in force, if they are to be printed.
+    #[arg(skip)]
+    pub(crate) in_force: Option<String>,
+
     /// The address to listen on; a port alone is one of 127.0.0.1, and port 0 means a free port that the system
     /// chooses
     #[arg(long, value_name = "[ADDRESS:]PORT", default_value = "127.0.0.1:0", value_parser = address)]
@@ -184,8 +202,13 @@ fn oauth_client(text: &str) -> Result<Client, &'static str> {
 }
 
 impl ServeArgs {
+    /// Returns whether to print the settings in force.
+    pub(crate) const fn prints_config(&self) -> bool {
+        self.print_config
+    }
+
     /// Returns the configuration of the server, and the token of the control API.
-    fn config(&self) -> Result<(Config, Option<Token>), Failure> {
+    fn configured(&self) -> Result<(Config, Option<Token>), Failure> {
         let mut config = self.rules.config().with_listen(self.listen);
         if let Some(url) = &self.public_url {
             config = config.with_public_url(url);
@@ -250,8 +273,11 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<ExitCode, Fai
     if args.faults.want_help() {
         return print_data(&faults::list()).map(|()| Exit::Success.into());
     }
+    if args.print_config {
+        return print_data(args.in_force.as_deref().unwrap_or_default()).map(|()| Exit::Success.into());
+    }
     let _log = args.start_log(settings)?;
-    let (config, token) = args.config()?;
+    let (config, token) = args.configured()?;
     args.ready_file.as_deref().map_or(Ok(()), ReadyFile::clear)?;
     // One thread serves all connections: a response takes microseconds, and decisions are made one at a time anyway.
     let runtime = tokio::runtime::Builder::new_current_thread()

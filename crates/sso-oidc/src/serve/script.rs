@@ -23,7 +23,8 @@ pub(super) fn of(path: &Path) -> Result<Script, Failure> {
     text.parse().map_err(|error| failed("use", &error))
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// Reads a text of at most 4 MiB from this file.
+pub(super) fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LONGEST { Err(io::Error::other("it is longer than 4 MiB")) } else { Ok(text) }

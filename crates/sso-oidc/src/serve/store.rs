@@ -11,7 +11,7 @@ use crate::exit::{Failure, chain};
 use crate::registration_key;
 
 /// The variable that names the store. Other users cannot read it, so it may have a password.
-const VARIABLE: &str = "SSO_OIDC_STORE";
+pub(super) const VARIABLE: &str = "SSO_OIDC_STORE";
 
 /// The flags of the store.
 #[derive(Args, Debug)]
