@@ -9,6 +9,7 @@ use device_authority::Digest;
 use hyper_util::server::graceful::GracefulShutdown;
 #[cfg(not(feature = "faults"))]
 use tokio::net::TcpListener as Listener;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
@@ -17,7 +18,7 @@ use crate::connections::Connections;
 use crate::control::Api;
 #[cfg(feature = "faults")]
 use crate::fault::listener::Listener;
-use crate::listen::listen;
+use crate::listen::{BACKLOG, listen};
 use crate::metrics::Scrape;
 use crate::side_port::SidePort;
 use crate::state::{Peer, State};
@@ -28,6 +29,9 @@ use crate::{Config, Control, Handle, ServeError};
 const BURST: u64 = 16;
 /// The time between two sweeps of the store. Every new record drops a few expired ones in any case.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+/// The number of turns that connections get to read what has arrived, when the server is to stop. A task needs one to
+/// start, one to read, and two if it shares its turn.
+const LAST_TURNS: usize = 4;
 /// The delay after an error of `accept`.
 const AFTER_ERROR: Duration = Duration::from_millis(20);
 
@@ -134,8 +138,11 @@ impl Server {
         Handle { state: Arc::clone(&self.state) }
     }
 
-    /// Answers until `shutdown` is ready. Then it accepts no more connections, gives requests in progress the
-    /// time of [`crate::Limits::drain`], and returns.
+    /// Answers until `shutdown` is ready. Then it accepts no more connections, and closes those without a request. It
+    /// answers every request that has arrived, and closes its connection. Requests in progress get the time of
+    /// [`crate::Limits::drain`] for it. Then it returns. Connections with injected faults end at once.
+    ///
+    /// A store that writes lazily is complete when it is dropped, with the server and its handles.
     ///
     /// ```
     /// use core::time::Duration;
@@ -168,6 +175,19 @@ impl Server {
         let graceful = GracefulShutdown::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(Arc::clone(&state)));
+        // Serves a connection, and returns its number.
+        let open = |stream: TcpStream, address: SocketAddr, tasks: &mut JoinSet<()>| {
+            // Responses are small and take one write, so Nagle's algorithm would only delay them.
+            let _ = stream.set_nodelay(true);
+            let peer = Peer { address, connection: state.count_connection() };
+            let slot = connections.admit(peer.connection, address.ip());
+            let (state, watcher) = (Arc::clone(&state), graceful.watcher());
+            tasks.spawn(async move {
+                let activity = Arc::clone(&slot.activity);
+                slot.run(connection::serve(state, stream, peer, activity, watcher)).await;
+            });
+            peer.connection
+        };
         loop {
             tokio::select! {
                 biased;
@@ -175,16 +195,8 @@ impl Server {
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, address)) => {
-                        // Responses are small and take one write, so Nagle's algorithm would only delay them.
-                        let _ = stream.set_nodelay(true);
-                        let peer = Peer { address, connection: state.count_connection() };
-                        let slot = connections.admit(peer.connection, address.ip());
-                        let (state, watcher) = (Arc::clone(&state), graceful.watcher());
-                        tasks.spawn(async move {
-                            let activity = Arc::clone(&slot.activity);
-                            slot.run(connection::serve(state, stream, peer, activity, watcher)).await;
-                        });
-                        if peer.connection.is_multiple_of(BURST) {
+                        let number = open(stream, address, &mut tasks);
+                        if number.is_multiple_of(BURST) {
                             tokio::task::yield_now().await;
                         }
                     }
@@ -192,7 +204,22 @@ impl Server {
                 },
             }
         }
+        // Peers in the accept queue have connected, and may have sent a request.
+        for _ in 0..BACKLOG {
+            tokio::select! {
+                biased;
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, address)) => open(stream, address, &mut tasks),
+                    Err(_) => break,
+                },
+                () = tokio::task::yield_now() => break,
+            };
+        }
         drop(listener);
+        // What has arrived is read, and its sender gets a response.
+        for _ in 0..LAST_TURNS {
+            tokio::task::yield_now().await;
+        }
         connections.close_new();
         // The remaining connections end with their tasks.
         let _ = tokio::time::timeout(state.limits.drain, graceful.shutdown()).await;

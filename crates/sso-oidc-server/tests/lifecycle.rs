@@ -142,6 +142,44 @@ async fn a_request_that_is_being_sent_is_still_answered_when_the_server_is_to_st
     tokio::time::timeout(Duration::from_secs(5), serving).await.unwrap().unwrap();
 }
 
+#[tokio::test]
+async fn requests_that_have_arrived_before_the_stop_are_answered() {
+    const PEERS: usize = 40;
+    let server = Server::bind(Config::default()).await.unwrap();
+    let address = server.local_addr().to_string();
+    let mut peers: Vec<Http> = (0..PEERS).map(|_| Http::over(common::connect(&address), &address)).collect();
+    let silent = Http::over(common::connect(&address), &address);
+    for http in &mut peers {
+        http.raw(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    }
+    // The server has not accepted any of them yet.
+    server.serve(async {}).await;
+    let answered = tokio::task::spawn_blocking(move || {
+        for http in &mut peers {
+            assert_eq!(http.read().unwrap().status, 200);
+            assert!(http.is_closed());
+        }
+        let mut silent = silent;
+        assert!(silent.is_closed());
+    });
+    answered.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_holds_the_stop_up_no_longer_than_the_limit() {
+    let drain = Duration::from_millis(200);
+    let server =
+        Server::bind(Config::default().with_limits(Limits::default().with_drain(drain))).await.unwrap();
+    let address = server.local_addr().to_string();
+    let mut stalled = Http::over(common::connect(&address), &address);
+    stalled.raw(b"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{");
+    let began = Instant::now();
+    server.serve(async {}).await;
+    let took = began.elapsed();
+    assert!(took >= drain && took < drain + Duration::from_secs(3), "{took:?}");
+    assert!(tokio::task::spawn_blocking(move || stalled.is_closed()).await.unwrap());
+}
+
 #[test]
 fn of_many_simultaneous_polls_of_an_approved_code_exactly_one_gets_the_token() {
     const POLLS: usize = 8;

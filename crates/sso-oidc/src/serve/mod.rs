@@ -61,6 +61,9 @@ Each flag is a key of --config FILE, without the dashes before it, and a variabl
 with underscores. A flag without a value is true or false there. One that may be repeated is an array in the file, and has \
 commas in the variable. Paths are relative to the working directory.
 
+At SIGTERM or Ctrl-C the server accepts no more connections, answers the requests that have arrived, and writes what the store \
+has left. That takes two seconds at most, and a second signal ends it at once.
+
 A line of --log-format json has time (RFC 3339, in UTC), level and message. That of a request also has method, path, operation, \
 status (0 if an injected fault left no response), error, injected, duration (in seconds), request_id, connection and client (its \
 address). A member without a value is absent. Text of a client that is no name of ours stays out of it.
