@@ -1,11 +1,14 @@
 //! The rate limit of wrong user codes (RFC 8628 §5.1).
+//!
+//! Each source has a limit of its own. Above the limit of all sources together, each has a smaller one, so strangers
+//! cannot use up the guesses of a person. Only above the ceiling is no code checked.
 
 use core::net::IpAddr;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Moment, ServerPolicy};
+use crate::{GuessLimit, Moment, ServerPolicy};
 
 /// The origin of a guess.
 ///
@@ -56,7 +59,7 @@ pub struct GuessRecord {
     pub forget_at: Moment,
 }
 
-/// Too many wrong codes. No code is checked until the window has passed.
+/// Too many wrong codes. No code of the source is checked until the wait is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many wrong codes; try again in {} s", (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))]
 #[non_exhaustive]
@@ -67,6 +70,8 @@ pub struct TooManyGuesses {
 
 /// Returns whether a code from this source may be looked up. Call it *before* the look-up: over the limit a
 /// right code is refused too, so further guesses learn nothing.
+///
+/// The limits are those of [`GuessLimit`], which also tells how many guesses they leave an attacker.
 ///
 /// ```
 /// use core::time::Duration;
@@ -81,26 +86,40 @@ pub struct TooManyGuesses {
 /// ```
 ///
 /// # Errors
-/// Returns [`TooManyGuesses`] while the source, or all sources together, is over the limit.
+/// Returns [`TooManyGuesses`] while the source is over its limit, or all sources together are over the ceiling.
 pub fn may_guess(
     policy: &ServerPolicy,
     source: Option<&GuessRecord>,
     everyone: Option<&GuessRecord>,
     now: Moment,
 ) -> Result<(), TooManyGuesses> {
-    let limits = [(source, policy.guesses.per_source), (everyone, policy.guesses.everyone)];
-    for (record, limit) in limits {
-        // A window in the future comes from a clock that stepped back. It locks out no single address. The
-        // next wrong code moves it to the present and keeps the count.
-        if let Some(record) = record
-            && record.began <= now
-            && now < record.forget_at
-            && record.count >= limit
-        {
-            return Err(TooManyGuesses { wait: record.forget_at.since(now) });
-        }
+    // A window in the future comes from a clock that stepped back. It refuses no code. The next wrong code moves
+    // it to the present and keeps the count.
+    let began = |record: &&GuessRecord| record.began <= now;
+    let (source, everyone) = (source.filter(began), everyone.filter(began));
+    let limit = &policy.guesses;
+    if is_checked(limit, source, everyone, now) {
+        return Ok(());
     }
-    Ok(())
+    // A limit changes only where a window ends.
+    let ends = [source, everyone].into_iter().flatten().map(|record| record.forget_at);
+    let checked = ends.filter(|end| is_checked(limit, source, everyone, *end)).min();
+    Err(TooManyGuesses { wait: checked.unwrap_or(now).since(now) })
+}
+
+/// Returns whether a code is checked at this time, if there is no further guess until then.
+fn is_checked(
+    limit: &GuessLimit,
+    source: Option<&GuessRecord>,
+    everyone: Option<&GuessRecord>,
+    at: Moment,
+) -> bool {
+    let reaches = |record: Option<&GuessRecord>, count| {
+        record.is_some_and(|record| at < record.forget_at && record.count >= count)
+    };
+    let is_crowded = reaches(everyone, limit.everyone);
+    let of_source = if is_crowded { limit.in_crowd.min(limit.per_source) } else { limit.per_source };
+    !reaches(everyone, limit.ceiling) && !reaches(source, of_source)
 }
 
 /// Returns the record of a source after one more wrong code. A right code does not reset it, so a guesser

@@ -48,6 +48,9 @@ impl UserDecision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PersonError {
+    /// The text cannot be a code, so it does not count as a guess.
+    #[error("this is no code: a code has eight letters, and none of A, E, I, O, U and Y")]
+    NotACode,
     /// The code does not exist.
     #[error("no device is waiting for this code")]
     Unknown,

@@ -40,11 +40,30 @@ pub enum Rotation {
 
 /// The limits on wrong user codes (RFC 8628 §5.1).
 ///
+/// A source is an IPv4 address or a /64 of IPv6; see [`Source`](crate::Source). Up to `everyone` wrong codes in a
+/// window, a source has `per_source` of them. From there on it has `in_crowd`, so a person may still mistype, and
+/// other people's guesses do not keep one out. At `ceiling` no code is checked until the window ends.
+///
+/// A user code has 2.56e10 values, or 34.6 bits. The table shows about how many guesses an attacker with so many
+/// sources has, by the defaults. The last column is the chance to hit one given code in its life of ten minutes:
+///
+/// | sources | guesses in a minute | in ten minutes | chance |
+/// |---|---|---|---|
+/// | 1 | 10 | 110 | 2^-27.8 |
+/// | 30 | 300 | 3,300 | 2^-22.9 |
+/// | 1,000 | 2,240 | 24,640 | 2^-20.0 |
+/// | 2,380 or more | 5,000 | 55,000 | 2^-18.8 |
+///
+/// Ten minutes touch eleven windows. With many live codes, the chance to hit any of them is as many times higher.
+/// Only an attacker of the last row can keep other people out.
+///
 /// ```
 /// use core::time::Duration;
 /// use device_authority::GuessLimit;
 /// let strict = GuessLimit::default().with_window(Duration::from_secs(600)).with_per_source(3).with_everyone(30);
+/// let strict = strict.with_in_crowd(1).with_ceiling(100);
 /// assert_eq!((strict.window.as_secs(), strict.per_source, strict.everyone), (600, 3, 30));
+/// assert_eq!((strict.in_crowd, strict.ceiling), (1, 100));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,14 +72,19 @@ pub struct GuessLimit {
     pub window: Duration,
     /// The wrong codes from one source in a window. Default: 10.
     pub per_source: u32,
-    /// The wrong codes from all sources in a window. Default: 300. With ten thousand live codes, a
-    /// distributed guesser then needs about six days to hit one.
+    /// The wrong codes from all sources in a window, from which on `in_crowd` is the limit of a source. Default: 300.
     pub everyone: u32,
+    /// The wrong codes from one source in a window, while those of all sources are above `everyone`. Default: 2.
+    pub in_crowd: u32,
+    /// The wrong codes from all sources in a window, from which on no code is checked. Default: 5,000. So a store
+    /// with the default [`Capacity`](crate::Capacity) has room for the sources of two windows.
+    pub ceiling: u32,
 }
 
 impl Default for GuessLimit {
     fn default() -> Self {
-        Self { window: Duration::from_secs(60), per_source: 10, everyone: 300 }
+        let window = Duration::from_secs(60);
+        Self { window, per_source: 10, everyone: 300, in_crowd: 2, ceiling: 5_000 }
     }
 }
 
@@ -79,10 +103,24 @@ impl GuessLimit {
         self
     }
 
-    /// Returns the same limit with this many wrong codes from all sources in a window.
+    /// Returns the same limit, in which a source has fewer wrong codes once all sources have so many.
     #[must_use]
     pub const fn with_everyone(mut self, count: u32) -> Self {
         self.everyone = count;
+        self
+    }
+
+    /// Returns the same limit with this many wrong codes from one source while there are many from all.
+    #[must_use]
+    pub const fn with_in_crowd(mut self, count: u32) -> Self {
+        self.in_crowd = count;
+        self
+    }
+
+    /// Returns the same limit with this many wrong codes from all sources in a window.
+    #[must_use]
+    pub const fn with_ceiling(mut self, count: u32) -> Self {
+        self.ceiling = count;
         self
     }
 }

@@ -134,6 +134,13 @@ async fn wrong_codes_count_together_at_all_stores() {
     let other = Some(Source::of("192.0.2.2".parse().unwrap()));
     let unknown = stores[0].review(&policy, other, "BCDF-GHJK", at(1)).await.unwrap();
     assert_eq!(unknown.unwrap_err(), PersonError::Unknown);
+    // Seven wrong codes, at any of the stores, make a crowd.
+    let crowd = policy.clone().with_guesses(policy.guesses.with_everyone(7).with_in_crowd(1));
+    let refused = stores[1].review(&crowd, other, "BCDF-GHJK", at(1)).await.unwrap();
+    assert!(matches!(refused, Err(PersonError::TooManyGuesses(_))), "{refused:?}");
+    let fresh = Some(Source::of("192.0.2.3".parse().unwrap()));
+    let unknown = stores[2].review(&crowd, fresh, "BCDF-GHJK", at(1)).await.unwrap();
+    assert_eq!(unknown.unwrap_err(), PersonError::Unknown);
 }
 
 #[tokio::test]

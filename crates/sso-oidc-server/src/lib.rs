@@ -90,7 +90,8 @@
 //! The page's form is a stable interface. GET `/device?user_code=CODE` sets the cookie `device_csrf` and has
 //! a hidden field `csrf`. POST `/device` as `application/x-www-form-urlencoded` needs that cookie and the
 //! fields `user_code`, `csrf` and `action`. `action` is `approve` or `deny`. Status 200 means success. The header
-//! `x-device-code` names the reason against a decision: `unknown`, `expired`, `decided` or `too-many-guesses`.
+//! `x-device-code` names the reason against a decision: `not-a-code`, `unknown`, `expired`, `decided` or
+//! `too-many-guesses`.
 //! Every page has `server: sso-oidc-server`. `sso-oidc approve CODE` and `sso-oidc deny CODE` do all of this.
 //!
 //! For `/authorize`, [`Approval::Auto`] and [`Approval::Deny`] decide without a page: the response to the GET is

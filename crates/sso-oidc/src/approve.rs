@@ -116,6 +116,10 @@ impl Page<'_> {
         let problem = answer.headers().get(PROBLEM).and_then(|value| value.to_str().ok());
         let failure = |exit, why: &str| Err(Failure::new(exit, format_args!("the code {user_code} {why}")));
         match problem {
+            Some("not-a-code") => failure(
+                Exit::UnknownCode,
+                "is no code: it has eight letters, and none of A, E, I, O, U and Y",
+            ),
             Some("unknown") => failure(Exit::UnknownCode, "is unknown: no device waits with it"),
             Some("expired") => failure(Exit::Expired, "has expired"),
             Some("decided") => failure(Exit::Decided, "was decided before"),

@@ -322,12 +322,12 @@ impl Run {
     /// Tries user codes that do not exist.
     fn guess(&mut self, bytes: &mut Bytes<'_>) {
         let source = Source::of(core::net::IpAddr::from([10, 0, 0, bytes.next() % 2]));
-        match self.store.decide(&self.policy, Some(source), "BCDF-0000", UserDecision::APPROVE, self.now) {
+        match self.store.decide(&self.policy, Some(source), "BBBB-BBBB", UserDecision::APPROVE, self.now) {
             Err(PersonError::Unknown) => self.wrong += 1,
             Err(PersonError::TooManyGuesses(too_many)) => {
                 assert!(too_many.wait <= self.policy.guesses.window)
             }
-            other => panic!("a code of characters that no code has: {other:?}"),
+            other => panic!("a code that no device has: {other:?}"),
         }
         // Three guesses from each of two sources.
         assert!(self.wrong <= 6, "guesses beyond the limit were looked at");

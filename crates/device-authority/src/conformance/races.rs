@@ -64,7 +64,7 @@ pub(super) async fn refreshes(mut bench: Bench<'_>) -> Result<(), Broken> {
 }
 
 pub(super) async fn guesses(mut bench: Bench<'_>) -> Result<(), Broken> {
-    let limit = GuessLimit::default().with_per_source(12).with_everyone(u32::MAX);
+    let limit = GuessLimit::default().with_per_source(12).with_everyone(u32::MAX).with_ceiling(u32::MAX);
     bench.policy = bench.policy.with_guesses(limit);
     let address = (u128::from(bench.draws.next()) << 64) | (0x2001_0db8 << 96);
     let source = Source::of(IpAddr::V6(Ipv6Addr::from_bits(address)));
@@ -80,6 +80,13 @@ pub(super) async fn guesses(mut bench: Bench<'_>) -> Result<(), Broken> {
     }
     let late = bench.store.review(&bench.policy, Some(source), "BBBB-BBBB", bench.now).await?;
     ensure!(matches!(late, Err(PersonError::TooManyGuesses(_))), "the thirteenth wrong code got {late:?}");
+    // The wrong codes of all sources count together, and a source without any is checked all the same.
+    bench.policy.guesses = bench.policy.guesses.with_everyone(1).with_in_crowd(1);
+    let fresh = Source::of(IpAddr::V6(Ipv6Addr::from_bits(address ^ (1 << 64))));
+    let first = bench.store.review(&bench.policy, Some(fresh), "BBBB-BBBB", bench.now).await?;
+    let second = bench.store.review(&bench.policy, Some(fresh), "BBBB-BBBB", bench.now).await?;
+    ensure!(first == Err(PersonError::Unknown), "the first wrong code of a source in a crowd got {first:?}");
+    ensure!(matches!(second, Err(PersonError::TooManyGuesses(_))), "its second wrong code got {second:?}");
     bench.wait(bench.policy.guesses.window);
     let later = bench.store.review(&bench.policy, Some(source), "BBBB-BBBB", bench.now).await?;
     ensure!(later == Err(PersonError::Unknown), "a wrong code in the next window got {later:?}");

@@ -40,7 +40,7 @@ impl Memory {
         now: Moment,
     ) -> Result<Review, PersonError> {
         let made = self.run(operations::keys_of_person(source, typed), now, |records| {
-            operations::look(policy, records, source, now)
+            operations::look(policy, records, typed, source, now)
         });
         // It adds no record that a full store refuses.
         made.unwrap_or(Err(PersonError::Unknown))
@@ -79,7 +79,7 @@ impl Memory {
         now: Moment,
     ) -> Result<(), PersonError> {
         let made = self.run(operations::keys_of_person(source, typed), now, |records| {
-            operations::settle(policy, records, source, verdict, now)
+            operations::settle(policy, records, typed, source, verdict, now)
         });
         made.unwrap_or(Err(PersonError::Unknown))
     }

@@ -174,10 +174,11 @@ pub(crate) fn keys_of_person(source: Option<Source>, typed: &str) -> Keys<'stati
 pub(crate) fn look(
     policy: &ServerPolicy,
     records: Records<'_>,
+    typed: &str,
     source: Option<Source>,
     now: Moment,
 ) -> Made<Result<Review, PersonError>> {
-    found(policy, records, source, now, |records| {
+    found(policy, records, typed, source, now, |records| {
         let device = records.device;
         let client = device.and_then(|device| known(policy, records, &device.client_id));
         review(device, client, now).map(|review| (review, None))
@@ -187,11 +188,12 @@ pub(crate) fn look(
 pub(crate) fn settle(
     policy: &ServerPolicy,
     records: Records<'_>,
+    typed: &str,
     source: Option<Source>,
     verdict: UserDecision,
     now: Moment,
 ) -> Made<Result<(), PersonError>> {
-    found(policy, records, source, now, |records| {
+    found(policy, records, typed, source, now, |records| {
         decide(records.device, verdict, now).map(|change| ((), Some(change)))
     })
 }
@@ -200,10 +202,15 @@ pub(crate) fn settle(
 fn found<T>(
     policy: &ServerPolicy,
     records: Records<'_>,
+    typed: &str,
     source: Option<Source>,
     now: Moment,
     go_on: impl FnOnce(Records<'_>) -> Result<(T, Option<Change>), PersonError>,
 ) -> Made<Result<T, PersonError>> {
+    // A text that no device can have tells nothing about the codes in use.
+    if UserCode::typed(typed).is_none() {
+        return (Err(PersonError::NotACode), Vec::new());
+    }
     if source.is_some()
         && let Err(limit) = may_guess(policy, records.guesses, records.guesses_of_all, now)
     {

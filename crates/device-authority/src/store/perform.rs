@@ -212,7 +212,7 @@ impl dyn Store + '_ {
         now: Moment,
     ) -> Result<Result<Review, PersonError>, StoreError> {
         self.run(operations::keys_of_person(source, typed), now, |records| {
-            operations::look(policy, records, source, now)
+            operations::look(policy, records, typed, source, now)
         })
         .await
     }
@@ -230,7 +230,7 @@ impl dyn Store + '_ {
         now: Moment,
     ) -> Result<Result<(), PersonError>, StoreError> {
         self.run(operations::keys_of_person(source, typed), now, |records| {
-            operations::settle(policy, records, source, verdict, now)
+            operations::settle(policy, records, typed, source, verdict, now)
         })
         .await
     }

@@ -8,6 +8,7 @@ mod code_grant;
 mod common;
 mod device_grant;
 mod explore;
+mod guess;
 mod history;
 mod memory;
 mod model;

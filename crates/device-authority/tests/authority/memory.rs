@@ -231,7 +231,7 @@ fn refresh_chains_are_bounded_and_the_oldest_gives_way() {
 
 #[test]
 fn sources_of_guesses_are_bounded_and_all_guesses_still_count_together() {
-    let limit = GuessLimit::default().with_everyone(5000);
+    let limit = GuessLimit::default().with_everyone(5000).with_ceiling(5000);
     let mut bench = Bench::with_capacity(
         ServerPolicy::default().with_guesses(limit),
         Capacity::default().with_sources(100),

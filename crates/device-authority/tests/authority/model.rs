@@ -33,7 +33,9 @@ fn rules((slow_down, rotation): Modes) -> Rules {
         access_ttl: 50_000,
         window: 20_000,
         per_source: 2,
-        everyone: 4,
+        everyone: 3,
+        in_crowd: 1,
+        ceiling: 5,
     }
 }
 

@@ -133,6 +133,7 @@ impl Refusal {
 impl From<PersonError> for Refusal {
     fn from(error: PersonError) -> Self {
         let (status, name) = match error {
+            PersonError::NotACode => (StatusCode::BAD_REQUEST, "invalid_request"),
             PersonError::Unknown => (StatusCode::NOT_FOUND, "unknown_user_code"),
             PersonError::Expired => (StatusCode::CONFLICT, "expired"),
             PersonError::Decided => (StatusCode::CONFLICT, "decided"),

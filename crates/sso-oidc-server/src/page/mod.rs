@@ -108,6 +108,7 @@ fn unavailable(error: &StoreError) -> Reply {
 /// Returns the page with the reason against a decision, and the form for another code.
 fn refused(error: &PersonError, typed: &str) -> Response<Body> {
     let status = match error {
+        PersonError::NotACode => StatusCode::BAD_REQUEST,
         PersonError::Expired | PersonError::Decided => StatusCode::GONE,
         PersonError::TooManyGuesses(_) => StatusCode::TOO_MANY_REQUESTS,
         // The code is unknown, or a newer error prevents the decision.
@@ -124,6 +125,7 @@ fn refused(error: &PersonError, typed: &str) -> Response<Body> {
 /// Returns the reason against a decision, for scripts.
 const fn problem(error: &PersonError) -> &'static str {
     match error {
+        PersonError::NotACode => "not-a-code",
         PersonError::Expired => "expired",
         PersonError::Decided => "decided",
         PersonError::TooManyGuesses(_) => "too-many-guesses",

@@ -41,6 +41,10 @@ pub(super) fn enter(error: Option<&PersonError>, typed: &str) -> String {
 /// Returns the error of a code, with advice.
 fn problem(error: &PersonError) -> String {
     match error {
+        PersonError::NotACode => {
+            "This is no code. A code has eight letters, without digits, and without A, E, I, O, U and Y."
+                .to_owned()
+        }
         PersonError::Expired => {
             "This code has expired. Start again on your device to get a new one.".to_owned()
         }
@@ -48,7 +52,7 @@ fn problem(error: &PersonError) -> String {
             "This code has been used already. If that was not you, start again on your device.".to_owned()
         }
         PersonError::TooManyGuesses(limit) => format!(
-            "Too many wrong codes. No code is looked at for the next {}; then try once more.",
+            "Too many wrong codes. None of your codes is looked at for the next {}; then try once more.",
             span(limit.wait.max(Duration::from_secs(1)))
         ),
         _ => "No device is waiting with this code. Compare it letter by letter with the one on your device."

@@ -1,6 +1,7 @@
 //! A small HTTP/1.1 client over a socket. The tests see every byte, and share no code with the server.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+pub mod browser;
 pub mod code;
 
 use std::io::{self, BufRead, BufReader, Read, Write};

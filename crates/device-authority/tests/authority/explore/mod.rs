@@ -30,7 +30,9 @@ const fn rules(slow_down: SlowDown, rotation: Rotation) -> Rules {
         access_ttl: 19_000,
         window: 7_000,
         per_source: 2,
-        everyone: 3,
+        everyone: 2,
+        in_crowd: 1,
+        ceiling: 3,
     }
 }
 

@@ -41,7 +41,9 @@ impl World {
         let guesses = GuessLimit::default()
             .with_window(time(rules.window))
             .with_per_source(rules.per_source)
-            .with_everyone(rules.everyone);
+            .with_everyone(rules.everyone)
+            .with_in_crowd(rules.in_crowd)
+            .with_ceiling(rules.ceiling);
         let policy = ServerPolicy::default()
             .with_interval(time(rules.interval))
             .with_device_ttl(time(rules.device_ttl))

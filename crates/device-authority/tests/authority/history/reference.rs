@@ -25,6 +25,8 @@ pub(crate) struct Rules {
     pub(crate) window: i64,
     pub(crate) per_source: u32,
     pub(crate) everyone: u32,
+    pub(crate) in_crowd: u32,
+    pub(crate) ceiling: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -338,12 +340,21 @@ impl Reference {
     }
 
     fn over_the_limit(&self, from: usize) -> Option<i64> {
-        let limits = [(self.guesses[from], self.rules.per_source), (self.all_guesses, self.rules.everyone)];
-        limits.into_iter().find_map(|(window, limit)| {
-            let window = window?;
-            let open = window.began <= self.now && self.now < window.ends;
-            (open && window.count >= limit).then_some(window.ends - self.now)
-        })
+        let begun = |window: Option<Window>| window.filter(|window| window.began <= self.now);
+        let (mine, all) = (begun(self.guesses[from]), begun(self.all_guesses));
+        let is_over = |time: i64| {
+            let count =
+                |window: Option<Window>| window.map_or(0, |w| if time < w.ends { w.count } else { 0 });
+            let few = self.rules.per_source.min(self.rules.in_crowd);
+            let most = if count(all) < self.rules.everyone { self.rules.per_source } else { few };
+            count(all) >= self.rules.ceiling || count(mine) >= most
+        };
+        if !is_over(self.now) {
+            return None;
+        }
+        let mut ends: Vec<i64> = [mine, all].into_iter().flatten().map(|window| window.ends).collect();
+        ends.sort_unstable();
+        ends.into_iter().find(|end| !is_over(*end)).map(|end| end - self.now)
     }
 
     fn count(&mut self, from: usize) {
