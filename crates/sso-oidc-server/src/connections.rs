@@ -100,11 +100,20 @@ impl Connections {
 
     /// Registers this connection from this address. If there are too many, it closes one of them.
     pub(crate) fn admit(self: &Arc<Self>, number: u64, address: IpAddr) -> Slot {
+        self.admit_within(self.per_address, number, address)
+    }
+
+    /// Registers this connection of a proxy. It speaks for many people, so only the limit on all connections counts.
+    pub(crate) fn admit_proxy(self: &Arc<Self>, number: u64, address: IpAddr) -> Slot {
+        self.admit_within(usize::MAX, number, address)
+    }
+
+    fn admit_within(self: &Arc<Self>, per_address: usize, number: u64, address: IpAddr) -> Slot {
         let source = Source::of(address);
         let activity = Arc::new(Activity::new(self.began));
         let (closer, close) = oneshot::channel();
         let mut table = self.table();
-        if table.count(source) >= self.per_address {
+        if table.count(source) >= per_address {
             self.displace(&mut table, Some(source), Displacement::Address);
         } else if table.open.len() >= self.total() {
             self.displace(&mut table, None, Displacement::Total);
@@ -335,6 +344,13 @@ mod tests {
         assert_eq!(open(&connections), [1, 3, 4], "the other address keeps its connection");
         drop(other);
         assert_eq!(open(&connections), [3, 4]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_proxy_may_have_all_connections() {
+        let connections = connections(3, 1);
+        let _slots = [1, 2, 3, 4].map(|number| connections.admit_proxy(number, HERE));
+        assert_eq!(open(&connections), [2, 3, 4]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! One request and its response: the log line, and the record for tests.
 
+use core::fmt;
+use core::net::IpAddr;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
@@ -40,6 +42,8 @@ impl Arrival {
 pub(crate) struct Exchange {
     head: Parts,
     peer: Peer,
+    /// The address of the client, if a trusted proxy names it.
+    pub(crate) client: Option<IpAddr>,
     operation: Option<Operation>,
     arrival: Arrival,
     pub(crate) status: u16,
@@ -60,12 +64,26 @@ fn method_name(method: &Method) -> &'static str {
     KNOWN.into_iter().find(|known| known == method).unwrap_or("unknown")
 }
 
+/// The address of a client in the log: that of its connection, unless a trusted proxy names another.
+struct Client(Peer, Option<IpAddr>);
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(peer, named) = self;
+        match named {
+            Some(address) => address.fmt(f),
+            None => peer.address.fmt(f),
+        }
+    }
+}
+
 impl Exchange {
     /// Creates an exchange without a response.
     pub(crate) fn new(head: Parts, peer: Peer, operation: Option<Operation>, arrival: Arrival) -> Self {
         Self {
             head,
             peer,
+            client: None,
             operation,
             arrival,
             status: 0,
@@ -103,7 +121,7 @@ impl Exchange {
             duration = took.as_secs_f64(),
             request_id = self.request_id.as_ref().map(RequestId::as_str),
             connection = self.peer.connection,
-            client = %self.peer.address,
+            client = %Client(self.peer, self.client),
             "answered"
         );
         if let Some(mut collector) = state.collector() {

@@ -11,7 +11,7 @@ use crate::exchange::{Arrival, Exchange};
 use crate::reply::{Reply, text};
 use crate::router::{Handler, NoRoute, Route, Step, allowed, route};
 use crate::state::{Context, Peer, State};
-use crate::{authority, limits, page, portal};
+use crate::{authority, client_address, limits, page, portal};
 
 /// Returns the response to a request with this head. It never fails: every error becomes a response.
 pub(crate) async fn answer(
@@ -40,6 +40,7 @@ pub(crate) async fn respond(
     let known = route.as_ref().ok();
     let operation = known.and_then(|route| route.operation());
     let spelling = known.and_then(|route| route.spelling());
+    let named = client_address::named(&state.trusted_proxies, peer.address.ip(), &head.headers);
     let (mut arrival, mut grant, mut details) = (None, None, Details::default());
     let error_of_head = limits::error_of_head(state, &head, spelling);
     let Reply { mut response, error } = if let Some(reply) = error_of_head {
@@ -55,7 +56,8 @@ pub(crate) async fn respond(
                     Ok(body) => {
                         let now = state.clock.at(up);
                         grant = state.grant_for_report(route, &head, &body);
-                        let context = Context { state, peer, head: &head, body: &body, now };
+                        let client = named.unwrap_or_else(|| peer.address.ip());
+                        let context = Context { state, client, head: &head, body: &body, now };
                         let reply = handle(&context, route).await;
                         if state.records.keeps_any() {
                             details = Box::pin(Details::of(&context, route, &reply.response)).await;
@@ -76,6 +78,7 @@ pub(crate) async fn respond(
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let arrival = arrival.unwrap_or_else(|| Arrival::now(&state.clock));
     let mut exchange = Exchange::new(head, peer, operation, arrival);
+    exchange.client = named;
     exchange.status = response.status().as_u16();
     exchange.error = error;
     exchange.grant = grant;

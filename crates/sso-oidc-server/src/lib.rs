@@ -105,6 +105,7 @@ mod accounts;
 mod activity;
 mod approval;
 mod authority;
+mod client_address;
 mod clock;
 mod config;
 mod connection;
@@ -149,6 +150,7 @@ mod tls;
 
 pub use accounts::{Account, Role};
 pub use approval::{Approval, ApprovalError};
+pub use client_address::{TrustedProxy, TrustedProxyError};
 pub use clock::TimeInPast;
 pub use config::{Config, Limits, SharedStore};
 pub use control::{Control, Device, DeviceStatus};

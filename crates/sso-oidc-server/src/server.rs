@@ -12,6 +12,7 @@ use tokio::net::TcpListener as Listener;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::client_address::is_trusted;
 use crate::clock::Clock;
 use crate::connection;
 use crate::connections::Connections;
@@ -180,7 +181,10 @@ impl Server {
             // Responses are small and take one write, so Nagle's algorithm would only delay them.
             let _ = stream.set_nodelay(true);
             let peer = Peer { address, connection: state.count_connection() };
-            let slot = connections.admit(peer.connection, address.ip());
+            let slot = match is_trusted(&state.trusted_proxies, address.ip()) {
+                true => connections.admit_proxy(peer.connection, address.ip()),
+                false => connections.admit(peer.connection, address.ip()),
+            };
             let (state, watcher) = (Arc::clone(&state), graceful.watcher());
             tasks.spawn(async move {
                 let activity = Arc::clone(&slot.activity);

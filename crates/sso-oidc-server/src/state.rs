@@ -1,7 +1,7 @@
 //! The state that all connections share, and the context of one request.
 
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -23,7 +23,7 @@ use crate::request_id::RequestIds;
 use crate::router::{Handler, Route};
 #[cfg(feature = "script")]
 use crate::script::Run;
-use crate::{Account, Approval, Config, Limits, ServeError, SharedStore};
+use crate::{Account, Approval, Config, Limits, ServeError, SharedStore, TrustedProxy};
 
 /// The state that all connections share.
 pub(crate) struct State {
@@ -39,6 +39,7 @@ pub(crate) struct State {
     pub(crate) accounts: Vec<Account>,
     pub(crate) clock: Clock,
     pub(crate) hosts: Hosts,
+    pub(crate) trusted_proxies: Vec<TrustedProxy>,
     /// The key of the pages' forms; `None` without entropy.
     pub(crate) csrf: Option<CsrfKey>,
     pub(crate) connections: AtomicU64,
@@ -75,7 +76,8 @@ pub(crate) struct State {
 /// A request with its body, for a handler.
 pub(crate) struct Context<'a> {
     pub(crate) state: &'a State,
-    pub(crate) peer: Peer,
+    /// The address of the client: that of the peer, or the one that a trusted proxy names.
+    pub(crate) client: IpAddr,
     pub(crate) head: &'a Parts,
     pub(crate) body: &'a [u8],
     /// The time at which the request had arrived in full.
@@ -135,6 +137,7 @@ impl State {
             accounts: config.accounts,
             clock,
             hosts,
+            trusted_proxies: config.trusted_proxies,
             csrf: page_key(&store).await?,
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),

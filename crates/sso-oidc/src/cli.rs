@@ -76,7 +76,7 @@ pub(crate) enum Command {
     /// Run a local test server in place of the real service, with an approval page
     ///
     /// Set AWS_ENDPOINT_URL_SSO_OIDC to its URL to use it from an AWS tool.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Run a command under each injected fault of the test server, and show how it ended
     TryFaults(TryFaultsArgs),
     /// Approve a device at a running test server, as a person does in a browser

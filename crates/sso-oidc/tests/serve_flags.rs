@@ -27,6 +27,7 @@ fn a_wrong_value_is_refused_with_an_example_of_a_right_one() {
         (["serve", "--listen", "localhost"], "0.0.0.0:8080"),
         (["serve", "--listen", "70000"], "such as 8080"),
         (["serve", "--interval", "1sec"], "500ms"),
+        (["serve", "--trusted-proxy", "proxy.example"], "10.0.0.0/8"),
         (["serve", "--device-ttl", "0"], "15m"),
         (["serve", "--access-ttl", "500ms"], "at least one second"),
         (["serve", "--refresh-ttl", "never"], "90d"),
@@ -117,4 +118,22 @@ fn the_log_says_how_a_refused_host_name_is_accepted() {
         assert!(log.read_line(&mut said).unwrap() > 0, "{said}");
     }
     assert!(said.contains("host=\"sso:8080\"") && said.contains("--allow-host"), "{said}");
+}
+
+#[test]
+fn the_log_has_the_address_that_a_trusted_proxy_names() {
+    let mut serving = Serving::start(&["--trusted-proxy", "127.0.0.1"]);
+    let mut stream = TcpStream::connect(serving.endpoint.trim_start_matches("http://")).unwrap();
+    let head =
+        "GET /health HTTP/1.1\r\nhost: localhost\r\nforwarded: for=198.51.100.1\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+    let mut log = BufReader::new(serving.child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("route=\"/health\"") {
+        assert!(log.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    assert!(said.contains("client=198.51.100.1"), "{said}");
 }

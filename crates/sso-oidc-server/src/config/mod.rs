@@ -19,7 +19,7 @@ use crate::FaultRule;
 use crate::Script;
 #[cfg(feature = "tls")]
 use crate::Tls;
-use crate::{Account, Approval, Control, accounts};
+use crate::{Account, Approval, Control, TrustedProxy, accounts};
 
 /// The number of requests that a server for tests remembers.
 pub(crate) const REMEMBERED: usize = 10_000;
@@ -101,6 +101,10 @@ pub struct Config {
     /// loopback names, the host of the public URL, and these. So a web page cannot reach it by DNS rebinding.
     /// On another address the server accepts any name if this is empty.
     pub allowed_hosts: Vec<String>,
+    /// The reverse proxies before this server. From them alone it takes the address of the client, out of `Forwarded`
+    /// (RFC 7239) or `X-Forwarded-For`. The proxy must set or append to one of the two. If both are there and name
+    /// two addresses, neither counts. Default: none, and each client has the address of its connection.
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Clients that need no registration.
     pub clients: Vec<ClientRecord>,
     /// The accounts and roles at the portal. Default: two accounts as examples.
@@ -141,6 +145,7 @@ impl Default for Config {
             limits: Limits::default(),
             public_url: None,
             allowed_hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             clients: Vec::new(),
             accounts: accounts::example(),
             remember_requests: 0,
@@ -202,6 +207,22 @@ impl Config {
     #[must_use]
     pub fn with_allowed_host(mut self, host: impl Into<String>) -> Self {
         self.allowed_hosts.push(host.into());
+        self
+    }
+
+    /// Sets the reverse proxies that tell the addresses of their clients.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, TestServer};
+    ///
+    /// let config = Config::default().with_trusted_proxies(["10.0.0.0/8".parse()?, "127.0.0.1".parse()?]);
+    /// assert_eq!(config.trusted_proxies[1].to_string(), "127.0.0.1/32");
+    /// assert!(TestServer::with(config).is_ok());
+    /// # Ok::<(), sso_oidc_server::TrustedProxyError>(())
+    /// ```
+    #[must_use]
+    pub fn with_trusted_proxies(mut self, proxies: impl IntoIterator<Item = TrustedProxy>) -> Self {
+        self.trusted_proxies = proxies.into_iter().collect();
         self
     }
 

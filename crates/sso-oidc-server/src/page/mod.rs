@@ -25,7 +25,7 @@ const POLICY: &str =
 
 /// Handles GET `/device`: returns the form for a code, or the confirmation of the code in the query.
 pub(crate) async fn look(context: &Context<'_>) -> Reply {
-    let Context { state, peer, head, now, .. } = *context;
+    let Context { state, client, head, now, .. } = *context;
     let typed = head.uri.query().and_then(|query| form::field(query.as_bytes(), "user_code"));
     let Some(typed) = typed.filter(|typed| !typed.trim().is_empty()) else {
         return page(StatusCode::OK, text::enter(None, "")).into();
@@ -35,7 +35,7 @@ pub(crate) async fn look(context: &Context<'_>) -> Reply {
         // prefilled form, and the person continues from our own page.
         return page(StatusCode::OK, text::enter(None, &typed)).into();
     }
-    let source = Source::of(peer.address.ip());
+    let source = Source::of(client);
     match state.stored(state.store().review(&state.policy, Some(source), &typed, now)).await {
         Ok(Ok(review)) => confirm(context, &review).into(),
         Ok(Err(error)) => {

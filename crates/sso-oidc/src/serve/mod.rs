@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use sso_oidc_server::{Client, Config, Secret, Server};
+use sso_oidc_server::{Client, Config, Secret, Server, TrustedProxy};
 use tokio::sync::oneshot;
 use tracing::level_filters::LevelFilter;
 
@@ -105,6 +105,12 @@ pub(crate) struct ServeArgs {
     /// 421. May be repeated
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
+
+    /// Take the address of a client from `Forwarded` or `X-Forwarded-For` if the connection is from this reverse proxy.
+    /// The limits on wrong user codes are those of the client then. The proxy must write one of the two headers
+    /// itself. May be repeated
+    #[arg(long, value_name = "ADDRESS[/PREFIX]")]
+    trusted_proxy: Vec<TrustedProxy>,
 
     /// Accept this client without registration, for tools with a fixed client id, and allow it any scope. Without a
     /// secret it is a public client. May be repeated
@@ -219,6 +225,7 @@ impl ServeArgs {
         for name in &self.allow_host {
             config = config.with_allowed_host(name);
         }
+        config = config.with_trusted_proxies(self.trusted_proxy.iter().copied());
         for client in &self.oauth_client {
             config = config.with_client(client.clone());
         }
