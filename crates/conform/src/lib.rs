@@ -54,9 +54,11 @@
 //! - It sends no more requests than [`Plan::max_requests`] says.
 //! - Twelve polls are sent at once, after an approval, to see that a code brings one token. Nothing else is parallel.
 //! - It keeps the interval of the server, except for three polls that are early on purpose, and a fourth at the old
-//!   interval after `slow_down`. It obeys `Retry-After`. One above two minutes ends the run.
+//!   interval after `slow_down`. An interval above five minutes ends the run. It obeys `Retry-After`. One above two
+//!   minutes ends the run, too.
 //! - It asks for three approvals and one denial. A [`Person`] makes them; without one, those checks are not made.
-//! - Wrong user codes are tried only after [`Plan::with_guesses`].
+//! - At the end it revokes the tokens that it has obtained. The report says how many may still be valid.
+//! - Wrong user codes are tried only after [`Plan::with_guesses`], and last of all.
 //!
 //! # Structure
 //!
@@ -73,6 +75,7 @@
 //!   enforce, so one that never does gets a warning.
 //! - RFC 6749 §5.1 wants `Pragma` with each token. RFC 9111 §5.4 has since made the header meaningless, so its absence
 //!   is a warning.
+//! - A server may look at the pace of a device first. Where `slow_down` hides another verdict, the check is not made.
 //! - RFC 7636 is written for the authorization code. A server that ignores PKCE with the device grant gets a warning.
 //! - An unknown or redeemed code may get `expired_token` in place of `invalid_grant`, because a server may forget
 //!   codes.

@@ -10,12 +10,19 @@ use crate::{Clock, Person, Report, Transport};
 
 /// The number of requests of the longest run, without [`Plan::with_guesses`].
 const REQUESTS: usize = {
-    let (metadata, registrations, codes) = (4, 2, 9);
+    let (metadata, registrations, codes) = (4, 2, 10);
     let (paces, refusals) = (9, 10);
     let (first_approval, second_approval, third_approval) = (11, 17, 19);
-    let (denial, expiry, repeats) = (6, 1, 5);
+    let (denial, revocations, expiry, repeats) = (6, run::LAST_REVOCATIONS, 1, 5);
     let before_decisions = metadata + registrations + codes + paces + refusals;
-    before_decisions + first_approval + second_approval + third_approval + denial + expiry + repeats
+    before_decisions
+        + first_approval
+        + second_approval
+        + third_approval
+        + denial
+        + revocations
+        + expiry
+        + repeats
 };
 
 /// The server to check, and how far the checks may go.
@@ -31,7 +38,7 @@ const REQUESTS: usize = {
 ///     .with_expiry_wait(Duration::from_secs(600))
 ///     .with_guesses(5)
 ///     .with_pkce();
-/// assert_eq!((plan.issuer(), plan.max_requests()), ("https://id.example", 98));
+/// assert_eq!((plan.issuer(), plan.max_requests()), ("https://id.example", 105));
 /// assert_eq!(plan.with_max_requests(30).max_requests(), 30);
 /// # Ok::<(), device_conform::EndpointError>(())
 /// ```
@@ -40,6 +47,8 @@ const REQUESTS: usize = {
 pub struct Plan {
     /// The issuer, or the name of a server without one.
     pub(crate) issuer: String,
+    /// Whether the issuer was given as the address of its metadata.
+    pub(crate) names_metadata: bool,
     /// The endpoints, if the metadata is not to be asked.
     pub(crate) endpoints: Option<Provider>,
     pub(crate) client: Option<Client>,
@@ -52,18 +61,23 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Creates the plan for the server with this issuer.
+    /// Creates the plan for the server with this issuer, or with metadata at this address.
     ///
     /// ```
-    /// assert!(device_conform::Plan::new("http://id.example").is_err(), "secrets need TLS");
+    /// use device_conform::Plan;
+    /// let plan = Plan::new("https://id.example/tenant/.well-known/openid-configuration")?;
+    /// assert_eq!(plan.issuer(), "https://id.example/tenant");
+    /// assert!(Plan::new("http://id.example").is_err(), "secrets need TLS");
+    /// # Ok::<(), device_conform::EndpointError>(())
     /// ```
     ///
     /// # Errors
     /// The issuer is not a URL, or is neither `https` nor loopback.
     pub fn new(issuer: &str) -> Result<Self, EndpointError> {
-        let issuer = Metadata::issuer_of(issuer);
+        let (given, issuer) = (issuer, Metadata::issuer_of(issuer));
         Metadata::well_known(&issuer)?;
-        Ok(Self::of(issuer, None))
+        let names_metadata = issuer != given.trim();
+        Ok(Self { names_metadata, ..Self::of(issuer, None) })
     }
 
     /// Creates the plan for a server with these endpoints: for device authorization, and for tokens. Its metadata is
@@ -86,6 +100,7 @@ impl Plan {
     const fn of(issuer: String, endpoints: Option<Provider>) -> Self {
         Self {
             issuer,
+            names_metadata: false,
             endpoints,
             client: None,
             other: None,

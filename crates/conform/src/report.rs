@@ -5,7 +5,7 @@ use core::fmt;
 use crate::check::Finding;
 use crate::evidence::{Evidence, Redactor};
 use crate::transcript::Transcript;
-use crate::{CHECKS, Check, Outcome, Strength};
+use crate::{CHECKS, Check, Outcome, Step, Strength};
 
 /// The width of the text.
 const WIDTH: usize = 80;
@@ -27,6 +27,12 @@ pub struct Report {
     pub max_requests: usize,
     /// The reason why the run ended early, if it did. The checks beyond it were not made.
     pub stopped: Option<String>,
+    /// The number of obtained tokens that were revoked.
+    pub tokens_revoked: usize,
+    /// The number of obtained tokens that may still be valid. A refresh token counts together with its access tokens.
+    pub tokens_left: usize,
+    /// The reason why those were not revoked.
+    why_left: String,
     /// Each check of [`CHECKS`], in the order of the standards and their sections. RFC 8628 comes first.
     pub checks: Vec<Checked>,
 }
@@ -83,6 +89,12 @@ impl Report {
             requests: transcript.exchanges.len(),
             max_requests,
             stopped: transcript.stopped.as_deref().map(|why| redactor.clean(why)),
+            tokens_revoked: transcript.tokens_revoked(),
+            tokens_left: transcript.tokens_left().len(),
+            why_left: redactor.clean(&match transcript.all(Step::LastRevocation).next() {
+                Some(_) => "the server did not take them back with status 200".to_owned(),
+                None => transcript.reason(Step::LastRevocation),
+            }),
             checks,
         }
     }
@@ -145,6 +157,17 @@ impl fmt::Display for Report {
         writeln!(f)?;
         if let Some(why) = &self.stopped {
             wrapped(f, "Ended early", why)?;
+        }
+        match (self.tokens_revoked, self.tokens_left) {
+            (0, 0) => {}
+            (revoked, 0) => writeln!(f, "The tokens of this run were revoked: {revoked}.")?,
+            (_, left) => {
+                wrapped(
+                    f,
+                    "Not revoked",
+                    &format!("tokens of this run that may be valid: {left}; {}", self.why_left),
+                )?;
+            }
         }
         writeln!(f, "{}", self.summary())
     }

@@ -22,7 +22,9 @@ pub enum Step {
     Codes,
     /// A request for codes with an unknown parameter.
     UnknownParameter,
-    /// A request for codes with an empty parameter.
+    /// A request for codes without a scope, if the usual one has one.
+    NoScope,
+    /// A request for codes with an empty scope.
     EmptyParameter,
     /// A request for codes with a parameter that occurs twice.
     RepeatedParameter,
@@ -36,8 +38,6 @@ pub enum Step {
     JsonCodes,
     /// A request for codes with an unknown scope.
     UnknownScope,
-    /// A request for a page with a wrong user code.
-    Guess,
     /// The first poll, one interval after the codes.
     FirstPoll,
     /// A poll at once after another.
@@ -112,18 +112,23 @@ pub enum Step {
     DeniedCodes,
     /// A poll after the denial.
     DeniedPoll,
+    /// The revocation of a token that is left at the end.
+    LastRevocation,
     /// A poll after the expiry of the codes.
     ExpiredPoll,
+    /// A request for a page with a wrong user code.
+    Guess,
 }
 
 impl Step {
     /// All steps, in the order of a run.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 53] = [
         Self::Metadata,
         Self::Registration,
         Self::OtherRegistration,
         Self::Codes,
         Self::UnknownParameter,
+        Self::NoScope,
         Self::EmptyParameter,
         Self::RepeatedParameter,
         Self::NoClient,
@@ -131,7 +136,6 @@ impl Step {
         Self::GetCodes,
         Self::JsonCodes,
         Self::UnknownScope,
-        Self::Guess,
         Self::FirstPoll,
         Self::EarlyPoll,
         Self::SlowerPoll,
@@ -169,7 +173,9 @@ impl Step {
         Self::RevokedRefresh,
         Self::DeniedCodes,
         Self::DeniedPoll,
+        Self::LastRevocation,
         Self::ExpiredPoll,
+        Self::Guess,
     ];
 
     const fn text(self) -> &'static str {
@@ -179,14 +185,14 @@ impl Step {
             Self::OtherRegistration => "the registration of a second client",
             Self::Codes => "the request for codes",
             Self::UnknownParameter => "a request for codes with an unknown parameter",
-            Self::EmptyParameter => "a request for codes with an empty parameter",
+            Self::NoScope => "a request for codes without a scope",
+            Self::EmptyParameter => "a request for codes with an empty scope",
             Self::RepeatedParameter => "a request for codes with a repeated parameter",
             Self::NoClient => "a request for codes without a client",
             Self::UnknownClient => "a request for codes by an unknown client",
             Self::GetCodes => "a request for codes by GET",
             Self::JsonCodes => "a request for codes in JSON",
             Self::UnknownScope => "a request for codes with an unknown scope",
-            Self::Guess => "a wrong user code at the page",
             Self::FirstPoll => "the first poll, after one interval",
             Self::EarlyPoll => "a poll at once after another",
             Self::SlowerPoll => "a poll after slow_down, at the longer interval",
@@ -224,7 +230,9 @@ impl Step {
             Self::RevokedRefresh => "a refresh with the revoked token",
             Self::DeniedCodes => "the request for the codes of the denial",
             Self::DeniedPoll => "a poll after the denial",
+            Self::LastRevocation => "the revocation of a token that is left",
             Self::ExpiredPoll => "a poll after the expiry of the codes",
+            Self::Guess => "a wrong user code at the page",
         }
     }
 
@@ -239,6 +247,7 @@ impl Step {
                 | Self::GetToken
                 | Self::UnknownRevocation
                 | Self::Revocation
+                | Self::LastRevocation
         ) && !self.is_code_request()
             && !matches!(self, Self::GetCodes | Self::JsonCodes)
     }
@@ -249,6 +258,7 @@ impl Step {
             self,
             Self::Codes
                 | Self::UnknownParameter
+                | Self::NoScope
                 | Self::EmptyParameter
                 | Self::RepeatedParameter
                 | Self::NoClient
@@ -275,6 +285,6 @@ mod tests {
     #[test]
     fn the_list_has_every_step_once_in_order() {
         assert!(Step::ALL.windows(2).all(|pair| pair[0] < pair[1]));
-        assert_eq!(Step::ALL.last(), Some(&Step::ExpiredPoll));
+        assert_eq!(Step::ALL.last(), Some(&Step::Guess));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use oidc_proto::{Client, ClientAuthentication};
+use oidc_proto::{Client, ClientAuthentication, Secret};
 use serde_json::{Map, Value};
 
 use crate::Step;
@@ -13,8 +13,10 @@ use crate::exchange::{Answer, Exchange};
 /// Everything that the checks look at.
 #[derive(Default)]
 pub(crate) struct Transcript {
-    /// The issuer, as the caller wrote it.
+    /// The issuer that the caller asked for.
     pub(crate) issuer: String,
+    /// Whether the caller wrote the address of the metadata instead, which tells no slash at the issuer's end.
+    pub(crate) names_metadata: bool,
     /// The client, once it is known.
     pub(crate) client: Option<Client>,
     /// The scope that the caller asked for.
@@ -24,6 +26,14 @@ pub(crate) struct Transcript {
     pub(crate) stopped: Option<String>,
     /// The reasons why steps were left out.
     pub(crate) left_out: BTreeMap<Step, String>,
+}
+
+/// A token that the server has issued to the run.
+pub(crate) struct Obtained {
+    pub(crate) token: Secret,
+    pub(crate) is_refresh_token: bool,
+    /// The step that brought it.
+    pub(crate) step: Step,
 }
 
 impl Transcript {
@@ -79,6 +89,35 @@ impl Transcript {
         })
     }
 
+    /// Returns the tokens that neither a refresh has replaced nor a revocation has ended. A grant with a refresh token
+    /// counts once, because its revocation ends the access tokens, too (RFC 7009 §2.1).
+    pub(crate) fn tokens_left(&self) -> Vec<Obtained> {
+        let mut left: Vec<Obtained> = Vec::new();
+        let end = |left: &mut Vec<Obtained>, token: Option<String>| {
+            left.retain(|held| Some(held.token.expose()) != token.as_deref());
+        };
+        for (exchange, answer) in self.answered() {
+            let step = exchange.step;
+            if is_revoked(exchange, answer) {
+                end(&mut left, exchange.parameter("token"));
+            } else if step.is_token_request() && answer.has_token() {
+                let used = exchange.parameter("refresh_token");
+                end(&mut left, used.clone());
+                let refresh_token = answer.text("refresh_token").map(str::to_owned).or(used);
+                let is_refresh_token = refresh_token.is_some();
+                let token = refresh_token.or_else(|| answer.text("access_token").map(str::to_owned));
+                let token = Secret::new(token.unwrap_or_default());
+                left.push(Obtained { token, is_refresh_token, step });
+            }
+        }
+        left
+    }
+
+    /// Returns the number of tokens that were revoked.
+    pub(crate) fn tokens_revoked(&self) -> usize {
+        self.answered().filter(|(exchange, answer)| is_revoked(exchange, answer)).count()
+    }
+
     pub(crate) fn is_public(&self) -> bool {
         self.client.as_ref().is_none_or(|client| client.secret.is_none())
     }
@@ -91,6 +130,11 @@ impl Transcript {
             _ => "none",
         }
     }
+}
+
+/// Whether an exchange has revoked a token.
+fn is_revoked(exchange: &Exchange, answer: &Answer) -> bool {
+    matches!(exchange.step, Step::Revocation | Step::LastRevocation) && answer.status() == 200
 }
 
 /// Whether a response is a metadata document.

@@ -67,7 +67,7 @@ fn a_server_is_checked_with_its_decisions_made_by_commands() {
         decide(&server, &directory, || run.is_finished());
         run.join().unwrap()
     });
-    assert!(run.stderr.contains("with at most 93 requests.\n"), "{run:?}");
+    assert!(run.stderr.contains("with at most 100 requests.\n"), "{run:?}");
     assert!(run.stderr.contains("decided\n"), "the command speaks on standard error: {run:?}");
     let report = run.json();
     let outcomes = |word: &str| {
@@ -85,6 +85,7 @@ fn a_server_is_checked_with_its_decisions_made_by_commands() {
     expected.sort();
     assert_eq!(not_made, expected, "{report}");
     assert_eq!(report["requests"], server.requests().len());
+    assert_eq!((&report["tokensRevoked"], &report["tokensLeft"]), (&3.into(), &0.into()), "{report}");
     let xml = std::fs::read_to_string(junit).unwrap();
     assert!(xml.contains(r#"tests="78" failures="0" skipped="6""#), "{xml}");
     assert!(xml.contains("<system-out>warning: 3 polls at once got none, the last one"), "{xml}");

@@ -62,7 +62,11 @@ fn issuer(transcript: &Transcript) -> Judged {
     let (exchange, metadata) = transcript.metadata()?;
     let (found, asked) =
         (metadata.get("issuer").and_then(Value::as_str).unwrap_or_default(), &transcript.issuer);
-    keeps(exchange, found == asked, || format!("the issuer is {found:?}, but {asked:?} was asked for"))
+    let is_asked = |found: &str| found == asked;
+    let is_kept = is_asked(found)
+        // The slash goes before the address is made (§3.1), so the address does not tell whether there is one.
+        || (transcript.names_metadata && found.strip_suffix('/').is_some_and(is_asked));
+    keeps(exchange, is_kept, || format!("the issuer is {found:?}, but {asked:?} was asked for"))
 }
 
 fn token_endpoint(transcript: &Transcript) -> Judged {

@@ -95,7 +95,16 @@ fn of_another_client(transcript: &Transcript, step: Step) -> Judged {
     match answer.error() {
         // Then the grant was not looked at.
         Some("invalid_client") => not_made("the server does not accept the second client"),
-        _ => gets_error(transcript, step, &["invalid_grant"]),
+        _ => gets_verdict(transcript, step, &["invalid_grant"]),
+    }
+}
+
+/// As [`gets_error`], for a poll whose verdict `slow_down` may hide.
+fn gets_verdict(transcript: &Transcript, step: Step, errors: &[&str]) -> Judged {
+    let (_, answer) = transcript.last(step)?;
+    match answer.error() {
+        Some("slow_down") => not_made(format!("{step} got slow_down, which hides the verdict")),
+        _ => gets_error(transcript, step, errors),
     }
 }
 

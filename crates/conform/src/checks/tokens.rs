@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{broken, each, gets_error, keeps, not_made, pass};
+use super::{broken, each, gets_verdict, keeps, not_made, pass};
 use crate::Step;
 use crate::check::{Check, Finding, Judged};
 use crate::exchange::{Answer, Exchange};
@@ -100,7 +100,7 @@ fn scope(transcript: &Transcript) -> Judged {
 }
 
 fn single_use(transcript: &Transcript) -> Judged {
-    gets_error(transcript, Step::Replay, &["invalid_grant", "expired_token"])
+    gets_verdict(transcript, Step::Replay, &["invalid_grant", "expired_token"])
 }
 
 fn at_once(transcript: &Transcript) -> Judged {

@@ -4,16 +4,22 @@ use core::time::Duration;
 
 use http::Uri;
 use oidc_proto::{Client, Secret};
+use serde_json::Value;
 
-use super::requests::{UNKNOWN_PARAMETER, add, altered, by_get, codes, get, in_json, random, unknown_scope};
+use super::requests::{
+    UNKNOWN_PARAMETER, add, altered, by_get, codes, get, in_json, random, unknown_scope, without,
+    without_client,
+};
 use super::{Run, Target};
 use crate::exchange::Exchange;
 use crate::{Prompt, Step};
 
 /// The interval if the server names none (RFC 8628 §3.2).
 const USUAL_INTERVAL: Duration = Duration::from_secs(5);
-/// The longest interval that is obeyed in full.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(300);
+/// The growth of the interval by each `slow_down` (RFC 8628 §3.5).
+const SLOWER: Duration = Duration::from_secs(5);
+/// The longest interval that a run keeps.
+pub(super) const LONGEST_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The codes of one sign-in, and its pace.
 pub(super) struct Codes {
@@ -35,16 +41,16 @@ impl Codes {
     /// Reads the codes of a response; `None` if it has no device code.
     pub(super) fn of(exchange: &Exchange) -> Option<Self> {
         let answer = exchange.answer.as_ref().ok().filter(|answer| !answer.is_refusal())?;
-        let seconds = |name: &str| Some(Duration::from_secs(answer.member(name)?.as_u64()?));
+        let time = |name: &str| answer.member(name).and_then(seconds);
         let text = |name: &str| answer.text(name).map(str::to_owned);
         Some(Self {
             device_code: Secret::new(text("device_code")?),
             user_code: text("user_code").unwrap_or_default(),
             verification_uri: text("verification_uri").unwrap_or_default(),
             complete: text("verification_uri_complete"),
-            interval: seconds("interval").unwrap_or(USUAL_INTERVAL).min(LONGEST_INTERVAL),
+            interval: time("interval").unwrap_or(USUAL_INTERVAL),
             issued: exchange.received,
-            expires_in: seconds("expires_in").unwrap_or(Duration::MAX),
+            expires_in: time("expires_in").unwrap_or(Duration::MAX),
             heard: exchange.received,
             verifier: None,
         })
@@ -54,14 +60,39 @@ impl Codes {
         Prompt::new(&self.user_code, &self.verification_uri, self.complete.as_deref())
     }
 
+    /// Returns why the device cannot be polled; `None` if it can.
+    pub(super) fn too_slow(&self) -> Option<String> {
+        let (interval, most) = (self.interval.as_secs_f64(), LONGEST_INTERVAL.as_secs());
+        let is_long = self.interval > LONGEST_INTERVAL;
+        is_long.then(|| format!("the interval is {interval} s, and a run keeps at most {most} s"))
+    }
+
     pub(super) fn is_expired_at(&self, now: Duration) -> bool {
-        self.issued.saturating_add(self.expires_in) <= now
+        self.expiry() <= now
+    }
+
+    /// Returns the time at which the codes expire.
+    pub(super) const fn expiry(&self) -> Duration {
+        self.issued.saturating_add(self.expires_in)
+    }
+
+    /// Makes the interval longer after a `slow_down`, or as long as the server says.
+    pub(super) fn slow_down(&mut self, exchange: &Exchange) {
+        let answer = exchange.answer.as_ref().ok();
+        let named = answer.and_then(|answer| seconds(answer.member("interval")?));
+        self.interval = self.interval.saturating_add(SLOWER).max(named.unwrap_or_default());
     }
 
     /// Whether the codes still live for a while at this time.
     pub(super) fn is_fresh_at(&self, now: Duration) -> bool {
-        self.issued.saturating_add(self.expires_in) > now.saturating_add(Duration::from_secs(60))
+        self.expiry() > now.saturating_add(Duration::from_secs(60))
     }
+}
+
+/// Reads a number of seconds, with a fraction or as a text, too.
+pub(super) fn seconds(value: &Value) -> Option<Duration> {
+    let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
+    Duration::try_from_secs_f64(number.min(f64::from(u32::MAX))).ok()
 }
 
 impl Run<'_> {
@@ -73,14 +104,22 @@ impl Run<'_> {
         let first = self.send(&ask(Step::Codes)?).and_then(|exchange| Codes::of(&exchange));
 
         self.send(&altered(ask(Step::UnknownParameter)?, |form| add(form, UNKNOWN_PARAMETER, "1")));
-        self.send(&altered(ask(Step::EmptyParameter)?, |form| add(form, UNKNOWN_PARAMETER, "")));
+        if scope.is_empty() {
+            self.leave_out(&[Step::NoScope], "the usual request has no scope");
+        } else {
+            self.send(&altered(ask(Step::NoScope)?, |form| without(form, "scope")));
+        }
+        self.send(&altered(ask(Step::EmptyParameter)?, |form| {
+            without(form, "scope");
+            add(form, "scope", "");
+        }));
         self.send(&altered(ask(Step::RepeatedParameter)?, |form| {
             add(form, "client_id", &client.id);
             if form.iter().filter(|(name, _)| name == "client_id").count() < 2 {
                 add(form, "client_id", &client.id);
             }
         }));
-        self.send(&super::requests::without_client(ask(Step::NoClient)?));
+        self.send(&without_client(ask(Step::NoClient)?));
         let unknown = Client::public(random());
         self.send(&codes(service, Step::UnknownClient, &unknown, scope, None)?);
         self.send(&by_get(ask(Step::GetCodes)?));

@@ -26,6 +26,10 @@ impl Run<'_> {
         let exchange = self.send(&request)?;
         let mut codes = Codes::of(&exchange)?;
         codes.verifier = proof;
+        if let Some(why) = codes.too_slow() {
+            self.stopped.get_or_insert(why);
+            return None;
+        }
         self.decide(&codes, decision).then_some(codes)
     }
 
@@ -66,10 +70,12 @@ impl Run<'_> {
             None => self.decided(target, Step::CrowdCodes, None, Decision::Approve),
         };
         let Some(mut codes) = codes else { return };
-        self.wait_until(codes.heard.saturating_add(codes.interval));
+        self.wait_for_interval(&codes);
         let one = poll(&target.service, Step::CrowdPoll, &target.client, &codes.device_code, None);
         let Some(exchanges) = self.send_together(&vec![one; CROWD]) else { return };
         codes.heard = self.clock.now();
+        // Each of them makes the interval longer, by the letter of RFC 8628 §3.5.
+        exchanges.iter().for_each(|exchange| self.note_pace(&mut codes, exchange));
         let mut has_token = exchanges.iter().any(|exchange| has_token(exchange));
         for _ in 0..LATER {
             if has_token {

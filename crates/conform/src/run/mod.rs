@@ -14,9 +14,12 @@ use std::rc::Rc;
 use http::{Request, header};
 use oidc_proto::{Body, Client, Service, date};
 
+use self::codes::Codes;
 use crate::exchange::{Answer, Exchange};
 use crate::transcript::Transcript;
 use crate::{Clock, Person, Plan, Step, Transport};
+
+pub(crate) use self::tokens::LAST as LAST_REVOCATIONS;
 
 /// The number of requests that are repeated after a 429 or 503.
 const REPEATS: usize = 5;
@@ -32,8 +35,12 @@ pub(crate) fn run(
     clock: &mut dyn Clock,
     person: &mut dyn Person,
 ) -> Transcript {
-    let transcript =
-        Transcript { issuer: plan.issuer.clone(), scope: plan.scope.clone(), ..Transcript::default() };
+    let transcript = Transcript {
+        issuer: plan.issuer.clone(),
+        names_metadata: plan.names_metadata,
+        scope: plan.scope.clone(),
+        ..Transcript::default()
+    };
     let not_before = clock.now();
     let mut run =
         Run { plan, transport, clock, person, transcript, not_before, repeats: REPEATS, stopped: None };
@@ -82,19 +89,33 @@ impl Run<'_> {
     fn every_step(&mut self) -> Result<(), String> {
         let target = self.find_target()?;
         let mut codes = self.request_codes(&target);
+        match codes.as_ref().and_then(Codes::too_slow) {
+            Some(why) => {
+                // They keep no interval.
+                self.provoke_refusals(&target);
+                self.stopped.get_or_insert(why);
+            }
+            None => self.sign_in(&target, codes.as_mut()),
+        }
+        // A server that limits guesses may refuse everything else, too. So they come last.
         self.guess(codes.as_ref());
-        if let Some(codes) = &mut codes {
-            self.poll_at_every_pace(&target, codes);
-        }
-        self.provoke_refusals(&target);
-        self.approve_and_refresh(&target);
-        self.approve_for_a_crowd(&target);
-        self.approve_and_revoke(&target);
-        self.deny(&target);
-        if let Some(codes) = &mut codes {
-            self.outlive(&target, codes);
-        }
         Ok(())
+    }
+
+    /// Polls, with and without a decision.
+    fn sign_in(&mut self, target: &Target, mut codes: Option<&mut Codes>) {
+        if let Some(codes) = codes.as_deref_mut() {
+            self.poll_at_every_pace(target, codes);
+        }
+        self.provoke_refusals(target);
+        self.approve_and_refresh(target);
+        self.approve_for_a_crowd(target);
+        self.approve_and_revoke(target);
+        self.deny(target);
+        self.revoke_the_rest(target);
+        if let Some(codes) = codes {
+            self.outlive(target, codes);
+        }
     }
 
     /// Sends a request, unless the run has ended. Repeats it if the server is busy.
@@ -140,7 +161,9 @@ impl Run<'_> {
         let received = self.clock.now();
         let step = request.extensions().get().copied().unwrap_or(Step::Metadata);
         let answer = sent.map(Answer::new).map_err(|why| why.to_string());
-        if let Some(wait) = answer.as_ref().ok().and_then(retry_after) {
+        // After a guess there is nothing to wait for.
+        let wait = answer.as_ref().ok().and_then(retry_after).filter(|_| step != Step::Guess);
+        if let Some(wait) = wait {
             if wait > PATIENCE {
                 let why = format!("the server asked for a pause of {} s", wait.as_secs());
                 self.stopped.get_or_insert(why);

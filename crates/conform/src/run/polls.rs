@@ -10,8 +10,6 @@ use super::{Run, Target, requests};
 use crate::Step;
 use crate::exchange::Exchange;
 
-/// The growth of the interval by each `slow_down`.
-const SLOWER: Duration = Duration::from_secs(5);
 /// The number of early polls in a row. Some servers forgive one.
 const EARLY: usize = 3;
 /// The wait after the expiry, for a server that rounds.
@@ -37,14 +35,16 @@ impl Run<'_> {
         let request = requests::poll(&target.service, step, client, &codes.device_code, verifier);
         let exchange = self.send(&request)?;
         codes.heard = exchange.received;
-        if let Ok(answer) = &exchange.answer
-            && answer.error() == Some("slow_down")
-        {
-            let named =
-                answer.member("interval").and_then(serde_json::Value::as_u64).map(Duration::from_secs);
-            codes.interval = (codes.interval + SLOWER).max(named.unwrap_or_default());
-        }
+        self.note_pace(codes, &exchange);
         Some(exchange)
+    }
+
+    /// Makes the interval longer if the server says `slow_down`. One that is too long ends the run.
+    pub(super) fn note_pace(&mut self, codes: &mut Codes, exchange: &Exchange) {
+        if is_slow_down(exchange) {
+            codes.slow_down(exchange);
+            self.stopped = self.stopped.take().or_else(|| codes.too_slow());
+        }
     }
 
     /// Polls as the client of the codes, after its interval.
@@ -54,9 +54,14 @@ impl Run<'_> {
         step: Step,
         codes: &mut Codes,
     ) -> Option<Rc<Exchange>> {
-        self.wait_until(codes.heard.saturating_add(codes.interval));
+        self.wait_for_interval(codes);
         let verifier = codes.verifier.clone();
         self.poll(target, step, codes, &target.client, verifier.as_ref())
+    }
+
+    /// Waits until the client may poll, or until the codes expire.
+    pub(super) fn wait_for_interval(&mut self, codes: &Codes) {
+        self.wait_until(codes.heard.saturating_add(codes.interval).min(codes.expiry()));
     }
 
     /// Polls until there is another answer than that the person has not decided.
@@ -90,6 +95,8 @@ impl Run<'_> {
         }
         match target.other.clone() {
             Ok(other) => {
+                // A server may look at the pace first, and `slow_down` would hide its verdict.
+                self.wait_for_interval(codes);
                 self.poll(target, Step::OtherClientsPoll, codes, &other, None);
                 self.poll_politely(target, Step::OwnersPoll, codes);
             }
@@ -124,8 +131,9 @@ impl Run<'_> {
             );
             return self.leave_out(&[Step::ExpiredPoll], &why);
         }
-        self.wait_until(codes.issued.saturating_add(codes.expires_in).saturating_add(MARGIN));
-        self.poll_politely(target, Step::ExpiredPoll, codes);
+        let due = codes.heard.saturating_add(codes.interval);
+        self.wait_until(codes.expiry().saturating_add(MARGIN).max(due));
+        self.poll(target, Step::ExpiredPoll, codes, &target.client, None);
     }
 }
 

@@ -1,12 +1,16 @@
 //! Refreshes (RFC 6749 §6) and revocations (RFC 7009).
 
 use oidc_proto::oauth::RevocationRequest;
-use oidc_proto::{Client, Secret};
+use oidc_proto::{Client, Operation, Secret};
 
-use super::requests::{outgoing, random, refresh, unknown_scope};
+use super::requests::{lacks, outgoing, random, refresh, unknown_scope};
 use super::{Run, Target};
 use crate::Step;
 use crate::exchange::Exchange;
+use crate::transcript::Obtained;
+
+/// The number of revocations at the end. A server that keeps the rules needs two.
+pub(crate) const LAST: usize = 6;
 
 impl Run<'_> {
     /// Refreshes, then for a wider scope, as another client, and with the first token again.
@@ -66,6 +70,30 @@ impl Run<'_> {
         let call = RevocationRequest::access_token(target.client.clone(), Secret::new(random()));
         if let Some(request) = call.encode(&target.service) {
             self.send(&outgoing(Step::UnknownRevocation, &request));
+        }
+    }
+
+    /// Revokes the tokens that are left, as far as the limit allows.
+    pub(super) fn revoke_the_rest(&mut self, target: &Target) {
+        let left = self.transcript.tokens_left();
+        if left.is_empty() {
+            return self.leave_out(&[Step::LastRevocation], "no token is left");
+        }
+        if let Some(why) = lacks(&target.service, Operation::RevokeToken) {
+            return self.leave_out(&[Step::LastRevocation], &why);
+        }
+        for Obtained { token, is_refresh_token, step } in left.into_iter().take(LAST) {
+            let client = match (step, &target.other) {
+                (Step::OtherClientsRefresh, Ok(other)) => other.clone(),
+                _ => target.client.clone(),
+            };
+            let call = match is_refresh_token {
+                true => RevocationRequest::refresh_token(client, token),
+                false => RevocationRequest::access_token(client, token),
+            };
+            if let Some(request) = call.encode(&target.service) {
+                self.send(&outgoing(Step::LastRevocation, &request));
+            }
         }
     }
 

@@ -93,9 +93,9 @@ fn of_requests() -> Vec<Breaker> {
         error("8628-3.1-unknown-client", Step::UnknownClient, "invalid_request"),
         codes("8628-3.1-post", Step::GetCodes),
         codes("8628-3.1-form", Step::JsonCodes),
-        error("6749-3.1-unknown-parameter", Step::UnknownParameter, "invalid_request"),
-        error("6749-3.1-empty-parameter", Step::EmptyParameter, "invalid_request"),
-        codes("6749-3.1-repeated-parameter", Step::RepeatedParameter),
+        error("8628-3.1-unknown-parameter", Step::UnknownParameter, "invalid_request"),
+        error("8628-3.1-empty-parameter", Step::EmptyParameter, "invalid_request"),
+        codes("8628-3.1-repeated-parameter", Step::RepeatedParameter),
     ]
 }
 

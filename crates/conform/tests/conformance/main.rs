@@ -4,5 +4,7 @@
 mod breakers;
 mod documented;
 mod gentle;
+mod order;
 mod own_server;
+mod pace;
 mod server;

@@ -155,6 +155,19 @@ pub(crate) struct Changed {
 }
 
 impl Changed {
+    /// Returns whether a refresh token of the run, the newest first, still brings a token.
+    pub(crate) fn has_live_refresh_token(&self) -> bool {
+        let url = format!("{}/oauth/token", self.server.endpoint());
+        let tokens = self.earlier.iter().rev().filter_map(|(_, answer)| answer.text("refresh_token"));
+        let mut answers = tokens.map(|token| {
+            let form = [("grant_type", "refresh_token"), ("client_id", "tool"), ("refresh_token", &token)];
+            let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+            let request = Request::post(&url).header("content-type", "application/x-www-form-urlencoded");
+            self.server.answer(&request.body(form.as_bytes()).unwrap())
+        });
+        answers.any(|answer| answer.status() == 200)
+    }
+
     pub(crate) fn new(server: InProcess, clock: Virtual, change: Change) -> Self {
         Self { server, clock, change, earlier: Vec::new() }
     }
@@ -195,6 +208,9 @@ pub(crate) struct World {
     pub(crate) other: Client,
     /// The limit of requests.
     pub(crate) limit: usize,
+    pub(crate) scope: &'static [&'static str],
+    /// What the caller writes behind the issuer.
+    pub(crate) path: &'static str,
 }
 
 impl World {
@@ -204,7 +220,8 @@ impl World {
             .with_client(Client::public("other"))
             .with_client(Client::new("service", Secret::from("a secret of the service")));
         config.policy.guesses = config.policy.guesses.with_per_source(3);
-        Self { kind, config, guesses: 0, other: Client::public("other"), limit: usize::MAX }
+        let other = Client::public("other");
+        Self { kind, config, guesses: 0, other, limit: usize::MAX, scope: &["openid"], path: "" }
     }
 
     /// Checks the server with this change.
@@ -213,7 +230,9 @@ impl World {
         let time = clock.clone();
         let server = InProcess::new(self.config.clone(), move || time.now()).unwrap();
         let handle = server.handle();
-        let plan = Plan::new(server.endpoint()).unwrap().with_scope(["openid"]);
+        let plan = Plan::new(&format!("{}{}", server.endpoint(), self.path))
+            .unwrap()
+            .with_scope(self.scope.iter().copied());
         let plan = plan
             .with_expiry_wait(Duration::from_secs(3600))
             .with_guesses(self.guesses)

@@ -16,6 +16,8 @@ pub(super) fn of(report: &Report) -> Document {
         ("failed", number(failed)),
         ("warned", number(warned)),
         ("notMade", number(not_made)),
+        ("tokensRevoked", number(report.tokens_revoked)),
+        ("tokensLeft", number(report.tokens_left)),
         ("checks", Document::List(report.checks.iter().map(checked).collect())),
     ])
 }
@@ -42,6 +44,8 @@ pub(super) fn rehearsal() -> Rehearsal {
         ("failed", number(1)),
         ("warned", number(1)),
         ("notMade", number(1)),
+        ("tokensRevoked", number(1)),
+        ("tokensLeft", number(1)),
         ("checks", Document::List(vec![check])),
     ]);
     Rehearsal::new(sample, |member| member == "stopped")
