@@ -120,8 +120,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`StoreError::Unavailable`].
     fn sweep(&self, now: Moment) -> Waiting<'_, Result<usize, StoreError>>;
 
-    /// Returns the number of records of each kind that made room for others in a full store, since it was opened; `None`
-    /// if the store does not count them.
+    /// Returns the number of records of each kind that made room for others in a full store, since it was opened.
+    /// `None` says that the store does not count them.
     fn evictions(&self) -> Option<Counts> {
         None
     }

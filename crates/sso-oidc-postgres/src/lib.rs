@@ -34,8 +34,8 @@
 //!
 //! A change is on disk before its response is sent, as `fsync` and `synchronous_commit` of the database say. Three
 //! kinds are committed with `synchronous_commit = off`: a poll that changes only the pace of a device, a count of wrong
-//! user codes, and the removal of forgotten records. A crash may lose the last fraction of a second of them. Then a device
-//! may poll sooner, and an address may guess again.
+//! user codes, and the removal of forgotten records. A crash may lose the last fraction of a second of them. Then a
+//! device may poll sooner, and an address may guess again.
 //!
 //! A connection may break while a commit is under way. The store never commits again blindly. For a while it looks
 //! for a record that only this commit writes. If that is there, the commit has happened; otherwise the operation

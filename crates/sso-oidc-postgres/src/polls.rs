@@ -1,8 +1,9 @@
 //! The devices that poll here, as this process has seen them last.
 //!
-//! Nearly all requests are polls of devices that wait, and nearly all of them come back to find what the poll before has
-//! left. So the decision is made on what is remembered, and its one change is committed with a comparison: `pace` in
-//! `schema/version_2.sql`. A record that has changed elsewhere costs one more round trip, and never a wrong response.
+//! Nearly all requests are polls of devices that wait, and nearly all of them come back to find what the poll before
+//! has left. So the decision is made on what is remembered, and its one change is committed with a comparison: `pace`
+//! in `schema/version_2.sql`. A record that has changed elsewhere costs one more round trip, and never a wrong
+//! response.
 
 use core::fmt;
 use core::mem;

@@ -1,11 +1,9 @@
-//! The service's operations in both dialects, and the simulated person.
+//! The service's operations in both dialects.
 
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
-use device_authority::{
-    AuthorizationStatus, GrantKey, Moment, ServerPolicy, StoreError, UserDecision, granted_registration,
-};
+use device_authority::{Moment, ServerPolicy, StoreError, UserDecision, granted_registration};
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use oidc_proto::oauth::{self, RevocationRequest};
@@ -14,12 +12,12 @@ use oidc_proto::{
     RegisterClientRequest, ServerRequest, StartDeviceAuthorizationRequest, Token, grant_type,
 };
 
-use crate::Approval;
 use crate::entropy::entropy;
 use crate::reply::{self, Reply};
 #[cfg(feature = "script")]
 use crate::script::play;
 use crate::state::{Context, State};
+use crate::{Approval, simulated_person};
 
 /// Returns the reply to an operation.
 pub(crate) async fn answer(context: &Context<'_>, dialect: Dialect, operation: Operation) -> Reply {
@@ -203,7 +201,7 @@ async fn start(
         Approval::Manual | Approval::AfterPolls(_) | Approval::Expire => None,
     };
     if let (Ok(device), Some(decision), false) = (&made, decision, is_scripted) {
-        Box::pin(simulate(state, &device.user_code, decision, now)).await?;
+        Box::pin(simulated_person::decide(state, &device.user_code, decision, now)).await?;
     }
     Ok(made)
 }
@@ -245,8 +243,12 @@ pub(crate) async fn exchange(
     now: Moment,
     has_person: bool,
 ) -> Result<Result<Token, Fault>, StoreError> {
-    if has_person && let Some((polls_before, decision)) = decision_after_polls(&state.approval) {
-        Box::pin(simulated_person(state, &request.grant, polls_before, decision, now)).await?;
+    if has_person
+        && let Some((polls_before, decision)) = simulated_person::decision_after_polls(&state.approval)
+    {
+        let decided =
+            simulated_person::decide_after_polls(state, &request.grant, polls_before, decision, now);
+        Box::pin(decided).await?;
     }
     let exchanged = state.stored(state.store().create_token(policy, request, now, &mut entropy)).await?;
     if exchanged.ends_sign_in {
@@ -268,43 +270,4 @@ fn warn_of_a_replay(grant: &Grant) {
         }
         _ => tracing::warn!("refresh token reused after its successor was issued; its sign-in ends"),
     }
-}
-
-/// Returns the decision of the simulated person that depends on the number of polls, and that number.
-const fn decision_after_polls(approval: &Approval) -> Option<(u32, UserDecision)> {
-    match approval {
-        Approval::AfterPolls(polls) => Some((*polls, UserDecision::APPROVE)),
-        Approval::Expire => Some((1, UserDecision::Expire)),
-        Approval::Manual | Approval::Auto | Approval::Deny => None,
-    }
-}
-
-/// Lets the simulated person decide after this number of polls.
-async fn simulated_person(
-    state: &State,
-    grant: &Grant,
-    polls_before: u32,
-    decision: UserDecision,
-    now: Moment,
-) -> Result<(), StoreError> {
-    let GrantKey::Device(selector) = GrantKey::of(grant) else { return Ok(()) };
-    let device = state.stored(state.store().device(selector, now)).await?;
-    let waits = device.filter(|device| {
-        device.state.status == AuthorizationStatus::Pending && device.state.polls >= polls_before
-    });
-    match waits {
-        Some(device) => simulate(state, &device.user_code.to_string(), decision, now).await,
-        None => Ok(()),
-    }
-}
-
-/// Decides a device in the place of a person.
-pub(crate) async fn simulate(
-    state: &State,
-    user_code: &str,
-    decision: UserDecision,
-    now: Moment,
-) -> Result<(), StoreError> {
-    // The inner error: a real person was faster, or the code has expired. Neither needs another decision.
-    state.stored(state.store().decide(&state.policy, None, user_code, decision, now)).await.map(drop)
 }

@@ -96,8 +96,8 @@ fn lines<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<impl Iterator<
     (!lines.is_empty()).then(|| lines.into_iter().rev())
 }
 
-/// Returns the first address that is not that of a trusted proxy. `hops` are those of the header from the right;
-/// `None` stands for one that is no address, so the proxy that wrote it is all that is known.
+/// Returns the first address that is not that of a trusted proxy. `hops` are those of the header, the last one first.
+/// `None` is a hop that is no address: then the proxy that wrote it counts.
 fn nearest(proxies: &[TrustedProxy], peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>) -> IpAddr {
     let mut nearest = peer;
     for hop in hops {

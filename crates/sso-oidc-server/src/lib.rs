@@ -141,6 +141,7 @@ mod router;
 mod script;
 mod server;
 mod side_port;
+mod simulated_person;
 mod state;
 #[cfg(feature = "file-store")]
 mod store;

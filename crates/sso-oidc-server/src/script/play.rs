@@ -7,9 +7,10 @@ use oidc_proto::{
 
 use super::run::Run;
 use super::{Answer, Step};
-use crate::authority::{exchange, simulate};
+use crate::authority::exchange;
 use crate::details::Found;
 use crate::entropy::entropy;
+use crate::simulated_person;
 use crate::state::State;
 
 /// The operating system's randomness, and the user code of the script.
@@ -126,7 +127,7 @@ async fn decide(
 ) -> Result<(), StoreError> {
     let Some(selector) = device_authority::Selector::of(device_code) else { return Ok(()) };
     match state.stored(state.store().device(selector, now)).await? {
-        Some(device) => simulate(state, &device.user_code.to_string(), decision, now).await,
+        Some(device) => simulated_person::decide(state, &device.user_code.to_string(), decision, now).await,
         None => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! The settings of `serve` below its flags: the environment, and then a file.
 //!
-//! Both become flags of the command line, which clap then parses. So clap's own table of flags is the only one: a new flag
-//! is a variable and a key of the file at once.
+//! Both become flags of the command line, which clap then parses. So clap's own table of flags is the only one: a new
+//! flag is a variable and a key of the file at once.
 
 mod file;
 mod in_force;
@@ -87,8 +87,8 @@ fn may_be_bare(arg: &Arg) -> bool {
     arg.get_num_args().is_some_and(|count| count.min_values() == 0)
 }
 
-/// Returns the command line with the settings of the environment and of the file before those that it has. A command line
-/// of another command, or one that clap refuses anyway, stays as it is.
+/// Returns the command line with the settings of the environment and of the file before those that it has. A command
+/// line of another command, or one that clap refuses anyway, stays as it is.
 ///
 /// # Errors
 /// The file cannot be read, or it or a variable has a wrong setting.
