@@ -45,6 +45,13 @@ impl Subject {
 
     /// Creates the identifier with this text.
     ///
+    /// ```
+    /// use device_authority::Subject;
+    /// assert_eq!(Subject::new("248289761001")?.as_str(), "248289761001");
+    /// assert!(Subject::new("two words").is_err());
+    /// # Ok::<(), device_authority::SubjectError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`SubjectError`] if the text is empty, too long, or has other characters.
     pub const fn new(text: &str) -> Result<Self, SubjectError> {

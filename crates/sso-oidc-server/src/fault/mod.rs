@@ -197,7 +197,7 @@ impl InjectedFault {
 
     /// Returns whether the fault prevents any response, so the log has no status.
     pub(crate) const fn says_nothing(self) -> bool {
-        matches!(self, Self::DropRequest | Self::NeverAnswers | Self::NotHttp)
+        matches!(self, Self::DropRequest | Self::DropAfterCommit | Self::NeverAnswers | Self::NotHttp)
     }
 
     /// Returns whether it acts after a number of bytes, which a [`FaultRule`] can set.

@@ -106,9 +106,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
 
-    /// Take the address of a client from `Forwarded` or `X-Forwarded-For` if the connection is from this reverse proxy.
-    /// The limits on wrong user codes are those of the client then. The proxy must write one of the two headers
-    /// itself. May be repeated
+    /// Believe this reverse proxy about the addresses of its clients. The limits on wrong user codes are those of the
+    /// client then. The proxy must write `Forwarded` or `X-Forwarded-For` itself. May be repeated
     #[arg(long, value_name = "ADDRESS[/PREFIX]")]
     trusted_proxy: Vec<TrustedProxy>,
 

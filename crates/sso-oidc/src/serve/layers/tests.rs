@@ -15,6 +15,7 @@ const SAMPLES: &[(&str, &[&str], &[&str])] = &[
     ("refresh", &["reuse"], &[]),
     ("public-url", &["https://sso.example"], &[]),
     ("allow-host", &["one.example", "two.example"], &[]),
+    ("trusted-proxy", &["10.0.0.0/8", "2001:db8::1"], &[]),
     ("oauth-client", &["my-tool", "other"], &[]),
     ("registration-key", &["/etc/a \"key\"\\\u{7f}\u{e9}"], &[]),
     ("accounts", &["accounts.toml"], &[]),
