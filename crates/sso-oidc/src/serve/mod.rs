@@ -162,8 +162,8 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     control: ControlArgs,
 
-    /// Serve metrics for Prometheus at /metrics of this address, in plain HTTP and without a token. A port alone is one
-    /// of 127.0.0.1, and port 0 means a free one
+    /// Serve metrics for Prometheus at /metrics of this address. It is plain HTTP and needs no token. A port alone is
+    /// one of 127.0.0.1, and port 0 means a free one
     #[arg(long, value_name = "[ADDRESS:]PORT", value_parser = address)]
     metrics: Option<SocketAddr>,
 
