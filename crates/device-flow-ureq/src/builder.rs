@@ -17,7 +17,7 @@ use rustls::crypto::CryptoProvider;
 use ureq::ProxyProtocol;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
-use crate::backend::{AgentCarrier, Backend, MAX_HEADER_BYTES, Rules};
+use crate::backend::{AgentCarrier, Backend, INPUT_BUFFER, MAX_HEADER_BYTES, OUTPUT_BUFFER, Rules};
 use crate::login::any_number;
 use crate::worker::Worker;
 use crate::{Cancel, Clock, DiscoveryError, HttpClient, SystemClock, crypto, proxy};
@@ -451,6 +451,8 @@ impl HttpClientBuilder {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .max_response_header_size(MAX_HEADER_BYTES)
+            .input_buffer_size(INPUT_BUFFER)
+            .output_buffer_size(OUTPUT_BUFFER)
             .timeout_resolve(Some(self.connect_timeout))
             .timeout_connect(Some(self.connect_timeout))
             .timeout_global(Some(self.request_timeout))

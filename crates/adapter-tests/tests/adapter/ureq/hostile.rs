@@ -91,3 +91,27 @@ fn an_agents_user_agent_is_kept_unless_another_was_asked_for() {
     assert!(heads[0].contains("user-agent: theirs/1\r\n"), "{}", heads[0]);
     assert!(heads[1].contains("user-agent: asked-for/2\r\n"), "{}", heads[1]);
 }
+
+#[test]
+fn headers_that_are_too_long_are_named_as_the_cause() {
+    let padding = |bytes: usize| -> &'static str {
+        Box::leak(format!("x-padding: {}\r\n", "a".repeat(bytes)).into_boxed_str())
+    };
+    let register = |bytes: usize| {
+        let stub =
+            Stub::start([Step::Answer(400, padding(bytes), r#"{"error":"invalid_request"}"#.to_owned())]);
+        let client = HttpClient::new(Endpoint::custom(&stub.endpoint()).unwrap()).unwrap();
+        let error = client.register_client(&RegisterClientRequest::new("my tool")).unwrap_err();
+        let mut cause: &dyn Error = &error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        cause.to_string()
+    };
+    let answered = register(63 * 1024);
+    assert!(answered.contains("invalid_request"), "{answered}");
+    for bytes in [64 * 1024, 200 * 1024] {
+        let cause = register(bytes);
+        assert!(cause.contains("header is too big"), "{bytes}: {cause}");
+    }
+}
