@@ -2,49 +2,81 @@
 //!
 //! A test that reads a file of the repository fails there, and so does one whose file is missing in the package.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use cargo_metadata::Package;
+use cargo_metadata::{Message, Package};
 
 use crate::shell::Run;
 use crate::workspace;
 
-/// The number of crates in work at a time. Cargo builds one at a time, and the tests of the program mostly wait.
+/// The number of test programs that run at a time. Most tests wait for time-outs and intervals of polling.
 const SIDE_BY_SIDE: usize = 2;
 
 /// The crate whose tests take longest, so they begin first.
 const LONGEST: &str = "sso-oidc";
-/// The number of its tests that run at a time. They wait for time-outs and intervals of polling.
+/// The number of its tests that run at a time.
 const WAITING: &str = "6";
 
 /// `cargo xtask test --only package`
 pub(crate) fn step() -> Result<()> {
-    let mut crates = workspace::published()?;
+    let crates = workspace::published()?;
     let place = Place::new()?;
     place.fill(&crates)?;
-    crates.sort_by_key(|package| package.name != LONGEST);
-    let queue = Mutex::new(VecDeque::from(crates));
+    let mut programs = place.build(&crates)?;
+    programs.sort_by_key(|program| program.package != LONGEST);
+    let queue = Mutex::new(VecDeque::from(programs));
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    let work = || {
-        while let Some(package) = next() {
-            place.test(package)?;
+    let work = || -> Result<Vec<(String, usize)>> {
+        let mut tested = Vec::new();
+        while let Some(program) = next() {
+            tested.push((program.package.clone(), program.run()?));
         }
-        Ok(())
+        Ok(tested)
     };
+    let mut counts = BTreeMap::<String, usize>::new();
     thread::scope(|scope| {
         let workers: Vec<_> = (0..SIDE_BY_SIDE).map(|_| scope.spawn(work)).collect();
         workers.into_iter().try_for_each(|worker| match worker.join() {
-            Ok(result) => result,
+            Ok(tested) => {
+                for (package, passed) in tested? {
+                    *counts.entry(package).or_default() += passed;
+                }
+                Ok(())
+            }
             Err(_) => bail!("a worker panicked"),
         })
-    })
+    })?;
+    for package in crates {
+        let passed = counts.get(package.name.as_str()).copied().unwrap_or_default();
+        ensure!(passed > 0, "no test of {} ran", package.name);
+        println!("   {:<22} {passed:>4} tests passed", package.name);
+    }
+    Ok(())
+}
+
+/// A test program of an unpacked crate.
+struct TestProgram {
+    package: String,
+    /// The directory of the crate.
+    dir: PathBuf,
+    executable: PathBuf,
+}
+
+impl TestProgram {
+    /// Returns the number of tests that passed.
+    fn run(&self) -> Result<usize> {
+        let run = Run::new(&self.executable).in_dir(&self.dir).env("CARGO_MANIFEST_DIR", &self.dir);
+        let run = if self.package == LONGEST { run.env("RUST_TEST_THREADS", WAITING) } else { run };
+        let said =
+            quietly(run).with_context(|| format!("{}: {}", self.package, self.executable.display()))?;
+        Ok(passed(&said))
+    }
 }
 
 /// A workspace of unpacked crates. Its place is fixed, so that builds are reused.
@@ -83,22 +115,27 @@ impl Place {
         self.0.join("tree")
     }
 
-    /// Runs the tests of one crate with all its features. The examples in its documentation run in the workspace only.
-    fn test(&self, package: &Package) -> Result<()> {
-        let began = Instant::now();
-        let run =
-            Run::cargo().args(["test", "--tests", "--all-features", "--package", package.name.as_str()]);
-        let run = if package.name == LONGEST { run.env("RUST_TEST_THREADS", WAITING) } else { run };
+    /// Builds all test programs at once, with all features. The step `features` has each crate alone. The examples in
+    /// the documentation run in the workspace only.
+    fn build(&self, crates: &[&Package]) -> Result<Vec<TestProgram>> {
+        let build =
+            ["test", "--workspace", "--tests", "--all-features", "--no-run", "--message-format", "json"];
         let target = workspace::target_dir()?.join("package-tests");
-        let said = quietly(run.in_dir(&self.tree()).env("CARGO_TARGET_DIR", target))?;
-        let passed = passed(&said);
-        ensure!(passed > 0, "no test of {} ran:\n{said}", package.name);
-        println!(
-            "   {:<20} {passed:>4} tests passed in {:.1} s",
-            package.name,
-            began.elapsed().as_secs_f64()
-        );
-        Ok(())
+        let said = quietly(Run::cargo().args(build).in_dir(&self.tree()).env("CARGO_TARGET_DIR", target))?;
+        let mut programs = Vec::new();
+        for message in Message::parse_stream(said.as_bytes()) {
+            let Message::CompilerArtifact(artifact) = message? else { continue };
+            let Some(executable) = artifact.executable.filter(|_| artifact.profile.test) else { continue };
+            let dir = artifact.manifest_path.parent().context("a manifest is in a directory")?;
+            let package =
+                crates.iter().find(|package| dir.ends_with(name(package))).context("a foreign crate")?;
+            programs.push(TestProgram {
+                package: package.name.to_string(),
+                dir: dir.into(),
+                executable: executable.into(),
+            });
+        }
+        Ok(programs)
     }
 }
 
