@@ -178,6 +178,7 @@ impl Dialect {
                 CreateTokenRequest::from_http(self, headers, body).map(ServerRequest::CreateToken)
             }
             Operation::RevokeToken
+            | Operation::IntrospectToken
             | Operation::GetRoleCredentials
             | Operation::ListAccountRoles
             | Operation::ListAccounts

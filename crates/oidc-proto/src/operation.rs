@@ -25,6 +25,8 @@ pub enum Operation {
     CreateToken,
     /// Revocation of a token (RFC 7009); in the OAuth dialect only.
     RevokeToken,
+    /// Introspection of a token (RFC 7662); in the OAuth dialect, and of this project's own server only.
+    IntrospectToken,
     /// GetRoleCredentials of the [portal](crate::portal): returns the short-term credentials of a role.
     GetRoleCredentials,
     /// ListAccountRoles of the portal: returns a page of the person's roles in an account.
@@ -48,6 +50,7 @@ impl Operation {
             Self::StartDeviceAuthorization => "StartDeviceAuthorization",
             Self::CreateToken => "CreateToken",
             Self::RevokeToken => "RevokeToken",
+            Self::IntrospectToken => "IntrospectToken",
             Self::GetRoleCredentials => "GetRoleCredentials",
             Self::ListAccountRoles => "ListAccountRoles",
             Self::ListAccounts => "ListAccounts",
@@ -68,6 +71,7 @@ impl Operation {
             Self::StartDeviceAuthorization => Some("/device_authorization"),
             Self::CreateToken => Some("/token"),
             Self::RevokeToken
+            | Self::IntrospectToken
             | Self::GetRoleCredentials
             | Self::ListAccountRoles
             | Self::ListAccounts
@@ -116,6 +120,7 @@ impl Operation {
                 FaultCode::UnsupportedGrantType,
             ],
             Self::RevokeToken
+            | Self::IntrospectToken
             | Self::GetRoleCredentials
             | Self::ListAccountRoles
             | Self::ListAccounts

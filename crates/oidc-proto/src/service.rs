@@ -67,6 +67,8 @@ impl RequestHeads {
             Operation::StartDeviceAuthorization => self.start_device_authorization.as_ref(),
             Operation::CreateToken => Some(&self.create_token),
             Operation::RevokeToken => self.revoke_token.as_ref(),
+            // Only a resource asks for it, and no client here.
+            Operation::IntrospectToken => None,
             // Their URLs have a query of their own: see `PortalCall::encode`.
             Operation::GetRoleCredentials
             | Operation::ListAccountRoles

@@ -28,6 +28,10 @@ pub struct Metadata {
     pub registration_endpoint: Option<String>,
     /// `revocation_endpoint`.
     pub revocation_endpoint: Option<String>,
+    /// `introspection_endpoint` (RFC 8414 §2).
+    pub introspection_endpoint: Option<String>,
+    /// `userinfo_endpoint` (OpenID Connect Discovery §3).
+    pub userinfo_endpoint: Option<String>,
     /// `grant_types_supported`; empty if absent.
     pub grant_types_supported: Vec<String>,
     /// `token_endpoint_auth_methods_supported`. An absent or empty list means `client_secret_basic`.
@@ -56,6 +60,8 @@ pub struct Metadata {
     pub subject_types_supported: Vec<String>,
     /// `id_token_signing_alg_values_supported` (OpenID Connect Discovery §3).
     pub id_token_signing_alg_values_supported: Vec<String>,
+    /// `claims_supported` (OpenID Connect Discovery §3); empty if absent.
+    pub claims_supported: Vec<String>,
 }
 
 impl Metadata {
@@ -88,6 +94,8 @@ impl Metadata {
             token_endpoint: members.token_endpoint.into_non_empty(),
             registration_endpoint: members.registration_endpoint.into_non_empty(),
             revocation_endpoint: members.revocation_endpoint.into_non_empty(),
+            introspection_endpoint: members.introspection_endpoint.into_non_empty(),
+            userinfo_endpoint: members.userinfo_endpoint.into_non_empty(),
             grant_types_supported: list(members.grant_types_supported),
             token_endpoint_auth_methods_supported: list(members.token_endpoint_auth_methods_supported),
             scopes_supported: list(members.scopes_supported),
@@ -104,6 +112,7 @@ impl Metadata {
             request_uri_parameter_supported: members.request_uri_parameter_supported.value(),
             subject_types_supported: list(members.subject_types_supported),
             id_token_signing_alg_values_supported: list(members.id_token_signing_alg_values_supported),
+            claims_supported: list(members.claims_supported),
         };
         // RFC 8414 §3.3: identical. A trailing slash is a common mistake and does not change the owner of the
         // document.
@@ -163,10 +172,16 @@ impl Metadata {
             token_endpoint: self.token_endpoint.as_deref(),
             registration_endpoint: self.registration_endpoint.as_deref(),
             revocation_endpoint: self.revocation_endpoint.as_deref(),
+            introspection_endpoint: self.introspection_endpoint.as_deref(),
+            userinfo_endpoint: self.userinfo_endpoint.as_deref(),
             grant_types_supported: &self.grant_types_supported,
             token_endpoint_auth_methods_supported: methods,
             revocation_endpoint_auth_methods_supported: self
                 .revocation_endpoint
+                .as_ref()
+                .map_or(&[], |_| methods),
+            introspection_endpoint_auth_methods_supported: self
+                .introspection_endpoint
                 .as_ref()
                 .map_or(&[], |_| methods),
             scopes_supported: &self.scopes_supported,
@@ -181,6 +196,7 @@ impl Metadata {
             request_uri_parameter_supported: self.request_uri_parameter_supported,
             subject_types_supported: &self.subject_types_supported,
             id_token_signing_alg_values_supported: &self.id_token_signing_alg_values_supported,
+            claims_supported: &self.claims_supported,
         };
         json::response(StatusCode::OK, json::to_vec(&document))
     }
@@ -332,6 +348,8 @@ mod tests {
             token_endpoint: Some("https://id.example/t".to_owned()),
             registration_endpoint: Some("https://id.example/r".to_owned()),
             revocation_endpoint: Some("https://id.example/v".to_owned()),
+            introspection_endpoint: Some("https://id.example/i".to_owned()),
+            userinfo_endpoint: Some("https://id.example/u".to_owned()),
             grant_types_supported: vec!["refresh_token".to_owned()],
             token_endpoint_auth_methods_supported: vec!["none".to_owned()],
             scopes_supported: vec!["openid".to_owned()],
@@ -345,6 +363,7 @@ mod tests {
             request_uri_parameter_supported: Some(false),
             subject_types_supported: vec!["public".to_owned()],
             id_token_signing_alg_values_supported: vec!["RS256".to_owned()],
+            claims_supported: vec!["sub".to_owned()],
         };
         assert_eq!(Metadata::decode("https://id.example/x", &metadata.encode()), Ok(metadata));
     }

@@ -33,6 +33,8 @@ pub(super) struct Members<'a> {
     pub(super) token_endpoint: Text<'a>,
     pub(super) registration_endpoint: Text<'a>,
     pub(super) revocation_endpoint: Text<'a>,
+    pub(super) introspection_endpoint: Text<'a>,
+    pub(super) userinfo_endpoint: Text<'a>,
     pub(super) grant_types_supported: Texts,
     pub(super) token_endpoint_auth_methods_supported: Texts,
     pub(super) scopes_supported: Texts,
@@ -46,6 +48,7 @@ pub(super) struct Members<'a> {
     pub(super) request_uri_parameter_supported: Flag,
     pub(super) subject_types_supported: Texts,
     pub(super) id_token_signing_alg_values_supported: Texts,
+    pub(super) claims_supported: Texts,
 }
 
 /// Reads an object. The last value of a duplicate member counts, as in responses.
@@ -68,6 +71,8 @@ impl<'de> Visitor<'de> for Reader {
                 "token_endpoint" => members.token_endpoint = map.next_value()?,
                 "registration_endpoint" => members.registration_endpoint = map.next_value()?,
                 "revocation_endpoint" => members.revocation_endpoint = map.next_value()?,
+                "introspection_endpoint" => members.introspection_endpoint = map.next_value()?,
+                "userinfo_endpoint" => members.userinfo_endpoint = map.next_value()?,
                 "grant_types_supported" => members.grant_types_supported = map.next_value()?,
                 "token_endpoint_auth_methods_supported" => {
                     members.token_endpoint_auth_methods_supported = map.next_value()?;
@@ -91,6 +96,7 @@ impl<'de> Visitor<'de> for Reader {
                 "id_token_signing_alg_values_supported" => {
                     members.id_token_signing_alg_values_supported = map.next_value()?
                 }
+                "claims_supported" => members.claims_supported = map.next_value()?,
                 _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
@@ -115,6 +121,10 @@ pub(super) struct Document<'a> {
     pub(super) registration_endpoint: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) revocation_endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) introspection_endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) userinfo_endpoint: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(super) grant_types_supported: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -122,6 +132,9 @@ pub(super) struct Document<'a> {
     /// Repeats the token endpoint's methods. If absent, a client may assume Basic alone (RFC 8414 §2).
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(super) revocation_endpoint_auth_methods_supported: &'a [String],
+    /// The same.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(super) introspection_endpoint_auth_methods_supported: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(super) scopes_supported: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -144,4 +157,6 @@ pub(super) struct Document<'a> {
     pub(super) subject_types_supported: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(super) id_token_signing_alg_values_supported: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(super) claims_supported: &'a [String],
 }

@@ -1,11 +1,14 @@
 //! The OAuth dialect: form-encoded requests, snake_case JSON responses.
 //!
 //! RFC 8628 §3.1–3.5 (device authorization), RFC 6749 §5–6 (tokens, refresh), RFC 7591 (registration), RFC 7009
-//! (revocation), RFC 8414 and OpenID Connect Discovery (metadata).
+//! (revocation), RFC 7662 (introspection), RFC 8414 and OpenID Connect Discovery (metadata). An OpenID provider also has
+//! UserInfo (OpenID Connect Core §5.3), at which an access token is shown (RFC 6750).
 
 pub(crate) mod answer;
+mod bearer;
 mod client;
 mod form;
+mod introspection;
 mod metadata;
 mod metadata_error;
 mod metadata_members;
@@ -14,17 +17,21 @@ mod provider;
 pub(crate) mod register;
 pub(crate) mod request;
 mod revocation;
+mod user_info;
 mod well_known;
 
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, Response};
 use serde::Serialize;
 
+pub use bearer::{BearerError, bearer_token};
+pub use introspection::{ActiveToken, Introspection, IntrospectionRequest};
 pub use metadata::Metadata;
 pub use metadata_error::MetadataError;
 pub use provider::Provider;
 pub use register::encode_registration;
 pub use revocation::{RevocationRequest, TokenTypeHint};
+pub use user_info::UserInfo;
 
 use crate::{Body, Fault, FaultCode, Operation, json};
 
@@ -36,6 +43,7 @@ pub(crate) const fn path(operation: Operation) -> Option<&'static str> {
         Operation::StartDeviceAuthorization => "/oauth/device_authorization",
         Operation::CreateToken => "/oauth/token",
         Operation::RevokeToken => "/oauth/revoke",
+        Operation::IntrospectToken => "/oauth/introspect",
         Operation::GetRoleCredentials
         | Operation::ListAccountRoles
         | Operation::ListAccounts
@@ -45,7 +53,7 @@ pub(crate) const fn path(operation: Operation) -> Option<&'static str> {
 
 /// Returns the operation that a request is for.
 pub(crate) fn operation(method: &Method, asked: &str) -> Result<Operation, Fault> {
-    let all = Operation::SIGN_IN.iter().copied().chain([Operation::RevokeToken]);
+    let all = Operation::SIGN_IN.iter().copied().chain([Operation::RevokeToken, Operation::IntrospectToken]);
     let Some(operation) = all.into_iter().find(|operation| path(*operation) == Some(asked)) else {
         return Err(Fault::new(FaultCode::InvalidRequest)
             .with_description("the server has no endpoint at this path")

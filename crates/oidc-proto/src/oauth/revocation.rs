@@ -49,6 +49,11 @@ pub enum TokenTypeHint {
 }
 
 impl TokenTypeHint {
+    /// Returns the hint of this name. An unknown one is ignored (RFC 7009 §2.2.1 and RFC 7662 §2.1 permit that).
+    pub(super) fn named(name: Option<&str>) -> Option<Self> {
+        [Self::AccessToken, Self::RefreshToken].into_iter().find(|hint| name == Some(hint.name()))
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::AccessToken => "access_token",
@@ -103,12 +108,7 @@ impl RevocationRequest {
     /// Returns the fault to send.
     pub fn decode_request(headers: &HeaderMap, body: &[u8]) -> Result<Self, Fault> {
         let parameters = Parameters::read(headers, body)?;
-        let hint = match parameters.get("token_type_hint") {
-            Some("access_token") => Some(TokenTypeHint::AccessToken),
-            Some("refresh_token") => Some(TokenTypeHint::RefreshToken),
-            // An unknown hint is ignored (§2.2.1 permits a fault).
-            _ => None,
-        };
+        let hint = TokenTypeHint::named(parameters.get("token_type_hint"));
         let token = Secret::from(parameters.required("token")?);
         Ok(Self { client: client::read(headers, &parameters)?, token, hint })
     }

@@ -174,7 +174,8 @@ fn route(operation: Operation) -> Option<(&'static str, Method)> {
         Operation::RegisterClient
         | Operation::StartDeviceAuthorization
         | Operation::CreateToken
-        | Operation::RevokeToken => return None,
+        | Operation::RevokeToken
+        | Operation::IntrospectToken => return None,
     })
 }
 

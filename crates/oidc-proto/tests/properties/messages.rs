@@ -224,7 +224,7 @@ prop_compose! {
 prop_compose! {
     /// Generates metadata. Only the issuer must be a URL.
     pub(crate) fn metadata()(
-        path in "[a-z0-9/]{0,12}", urls in vec(of(text()), 6..7), lists in vec(vec(".*", 0..3), 7..8),
+        path in "[a-z0-9/]{0,12}", urls in vec(of(text()), 8..9), lists in vec(vec(".*", 0..3), 8..9),
     ) -> Metadata {
         let mut metadata = Metadata::default();
         let (mut urls, mut lists) = (urls.into_iter().flatten(), lists.into_iter());
@@ -239,9 +239,12 @@ prop_compose! {
         metadata.code_challenge_methods_supported = lists.next().unwrap_or_default();
         metadata.authorization_endpoint = urls.next();
         metadata.jwks_uri = urls.next();
+        metadata.introspection_endpoint = urls.next();
+        metadata.userinfo_endpoint = urls.next();
         metadata.response_types_supported = lists.next().unwrap_or_default();
         metadata.subject_types_supported = lists.next().unwrap_or_default();
         metadata.id_token_signing_alg_values_supported = lists.next().unwrap_or_default();
+        metadata.claims_supported = lists.next().unwrap_or_default();
         metadata
     }
 }
