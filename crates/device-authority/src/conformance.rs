@@ -105,6 +105,7 @@ checks! {
     operations::faults_commit, "the changes of a fault are committed";
     operations::sign_in, "a device signs in, refreshes its token and signs out";
     operations::approvals, "who approved, and when, is known of every token of the sign-in";
+    operations::introspection, "a token of either kind is active for its own client, until its sign-in ends";
     operations::browser, "a browser's code is good once, and its form brings the same code twice";
     operations::pending, "a device is pending until it is decided on";
     operations::user_codes, "a decision with a user code in use is repeated, and commits nothing after five times";

@@ -11,7 +11,9 @@
 //! | RegisterClient | none | [`register_client`], [`register_oauth_client`] |
 //! | StartDeviceAuthorization | the client | [`start_device_authorization`] |
 //! | CreateToken | the client, and what [`GrantKey`] names | [`create_token`] |
+//! | the ID token of its response | the same | [`id_token_claims`] |
 //! | RevokeToken | the client, and what the token's [`Selector`] names | [`revoke_token`] |
+//! | IntrospectToken | the client; the access token, its family; or the token's family | [`introspect_token`] |
 //! | Logout, and any other portal operation | the access token, its family | [`logout`], [`recognize_token`] |
 //! | an authorization request | the client, or [`presume_client`] | [`review_authorization`] |
 //! | an invalid authorization request | the client, or [`presume_client`] | [`refuse_authorization`] |
@@ -80,6 +82,8 @@ mod first_token;
 mod grant_key;
 mod guess;
 mod hex;
+mod id_token;
+mod introspection;
 mod memory;
 mod moment;
 mod pace;
@@ -110,6 +114,8 @@ pub use digest::{Digest, Fingerprint};
 pub use entropy::{Entropy, NoEntropy, authorization_code};
 pub use grant_key::{GrantKey, Records};
 pub use guess::{GuessRecord, Source, TooManyGuesses, count_guess, may_guess};
+pub use id_token::{IdTokenClaims, OPENID_SCOPE, id_token_claims};
+pub use introspection::introspect_token;
 pub use memory::{Capacity, Counts, Memory, Record, RecordKey};
 pub use moment::Moment;
 pub use person::{PersonError, Review, UserDecision, decide, review};

@@ -143,6 +143,7 @@ impl GuessLimit {
 ///     .with_registration_key(RegistrationKey::new(Secret::new("k".repeat(43)))?)
 ///     .with_access_ttl(minutes(5))
 ///     .with_refresh_ttl(minutes(30))
+///     .with_id_token_ttl(minutes(5))
 ///     .with_rotation(Rotation::Strict)
 ///     .with_rotation_grace(minutes(2))
 ///     .with_guesses(GuessLimit::default().with_everyone(30))
@@ -179,6 +180,9 @@ pub struct ServerPolicy {
     /// The life of a token family, counted from the first token. As with the portal session, a refresh does
     /// not extend it. Default: 90 days.
     pub refresh_ttl: Duration,
+    /// The life of an ID token (OpenID Connect Core §2), rounded up to whole seconds. It proves a sign-in to its client
+    /// and opens nothing, so no revocation ends it. Default: 1 h.
+    pub id_token_ttl: Duration,
     /// The treatment of a used refresh token. Default: [`Rotation::Grace`], as the real service appears to
     /// do.
     pub rotation: Rotation,
@@ -217,6 +221,7 @@ impl Default for ServerPolicy {
             long_access_ttl: HOUR.saturating_mul(8),
             short_access_ttl: HOUR,
             refresh_ttl: DAYS_90,
+            id_token_ttl: HOUR,
             rotation: Rotation::default(),
             rotation_grace: Duration::from_secs(60),
             remember_expired: Duration::from_secs(600),
@@ -289,6 +294,13 @@ impl ServerPolicy {
     #[must_use]
     pub const fn with_refresh_ttl(mut self, ttl: Duration) -> Self {
         self.refresh_ttl = ttl;
+        self
+    }
+
+    /// Returns the same policy with this life of ID tokens.
+    #[must_use]
+    pub const fn with_id_token_ttl(mut self, ttl: Duration) -> Self {
+        self.id_token_ttl = ttl;
         self
     }
 

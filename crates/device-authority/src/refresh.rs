@@ -64,6 +64,12 @@ pub(crate) fn rotate(
     }
 }
 
+/// Returns whether a refresh with this token of the family would bring tokens to the family's client.
+pub(crate) fn is_valid(policy: &ServerPolicy, family: &RefreshRecord, offered: &Secret, now: Moment) -> bool {
+    let is_used = graced(policy, family, now).is_some_and(|used| used.token.matches(offered));
+    now < family.forget_at && (is_used || family.token.matches(offered))
+}
+
 /// Returns the recently used token, if it is in its grace period. Meanwhile the family does not rotate
 /// further. So only one old token must be remembered, and every token that was valid a moment ago still is. A
 /// clock that stepped back revokes nothing.

@@ -6,8 +6,9 @@ use crate::client::{authenticate, unauthorized};
 use crate::first_token::{Approved, first_token};
 use crate::moment::whole_seconds;
 use crate::{
-    AccessRecord, AuthorizationStatus, Change, ClientRecord, Decision, DeviceRecord, DeviceState, Entropy,
-    Fingerprint, Issued, Moment, Records, Selector, ServerPolicy, SlowDown, code, pace, refresh,
+    AccessRecord, Authentication, AuthorizationStatus, Change, ClientRecord, Decision, DeviceRecord,
+    DeviceState, Entropy, Fingerprint, Issued, Moment, Records, Selector, ServerPolicy, SlowDown, code, pace,
+    refresh,
 };
 
 /// Exchanges a grant for tokens, or returns the fault.
@@ -85,13 +86,10 @@ pub fn create_token(
 ) -> Decision<Token> {
     let mut decision = exchange(policy, records, request, now, entropy);
     if let Ok(token) = &decision.reply {
-        let (start_url, authentication) = match (records.device, records.refresh) {
-            (Some(device), _) => (device.start_url.as_deref(), &device.state.authentication),
-            (None, Some(family)) => (family.start_url.as_deref(), &family.authentication),
-            (None, None) => (
-                records.client.and_then(|client| client.issuer_url.as_deref()),
-                records.code.map_or(&None, |code| &code.authentication),
-            ),
+        let start_url = match (records.device, records.refresh) {
+            (Some(device), _) => device.start_url.as_deref(),
+            (None, Some(family)) => family.start_url.as_deref(),
+            (None, None) => records.client.and_then(|client| client.issuer_url.as_deref()),
         };
         decision.changes.extend(Fingerprint::of(&token.access_token).map(|access| {
             Change::AddAccess(AccessRecord {
@@ -100,12 +98,21 @@ pub fn create_token(
                 family: token.refresh_token.as_ref().and_then(Selector::of),
                 start_url: start_url.map(Into::into),
                 scope: token.scope.clone().unwrap_or_default(),
-                authentication: authentication.clone(),
+                authentication: authentication(records).map(|approval| Box::new(*approval)),
                 expires_at: now.after(token.expires_in.unwrap_or_default()),
             })
         }));
     }
     decision
+}
+
+/// Returns who approved the sign-in of these records, and when.
+pub(crate) fn authentication(records: Records<'_>) -> Option<&Authentication> {
+    match (records.device, records.refresh) {
+        (Some(device), _) => device.state.authentication.as_deref(),
+        (None, Some(family)) => family.authentication.as_deref(),
+        (None, None) => records.code?.authentication.as_deref(),
+    }
 }
 
 fn exchange(

@@ -4,7 +4,8 @@ use core::future::poll_fn;
 use core::task::Poll;
 use core::time::Duration;
 
-use oidc_proto::{AuthorizationRequest, Grant, RegisterClientRequest, grant_type, pkce};
+use oidc_proto::oauth::{Introspection, IntrospectionRequest};
+use oidc_proto::{AuthorizationRequest, Client, Grant, RegisterClientRequest, Secret, grant_type, pkce};
 
 use super::{Bench, Broken, ensure};
 use crate::{
@@ -57,6 +58,34 @@ pub(super) async fn sign_in(mut bench: Bench<'_>) -> Result<(), Broken> {
     for access_token in [&token.access_token, &refreshed.access_token, &again.access_token] {
         let known = bench.store.recognize_token(access_token, bench.now).await?;
         ensure!(known.is_err(), "an access token outlives its sign-in");
+    }
+    Ok(())
+}
+
+pub(super) async fn introspection(mut bench: Bench<'_>) -> Result<(), Broken> {
+    let (client, other) = (bench.register().await?, bench.register().await?);
+    let token = bench.sign_in(&client).await?;
+    let Some(refresh_token) = token.refresh_token else {
+        return Err(Broken("a client with scopes got no refresh token".to_owned()));
+    };
+    let about = |who: &Client, token: &Secret| {
+        [IntrospectionRequest::access_token, IntrospectionRequest::refresh_token]
+            .map(|request| request(who.clone(), token.clone()))
+    };
+    let mut is_active = true;
+    for _ in 0..2 {
+        for secret in [&token.access_token, &refresh_token] {
+            for (who, expected) in [(&client, is_active), (&other, false)] {
+                for request in about(who, secret) {
+                    let state = bench.store.introspect_token(&bench.policy, &request, bench.now).await?;
+                    let active = state.map(|state| matches!(state, Introspection::Active(_)));
+                    ensure!(active == Ok(expected), "a token's state is {active:?}, and not {expected}");
+                }
+            }
+        }
+        let signed_out = bench.store.logout(&token.access_token, bench.now).await?;
+        ensure!(signed_out.is_ok() == is_active, "a sign-out is {signed_out:?}");
+        is_active = false;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! Tokens: CreateToken, RevokeToken and Logout.
+//! Tokens: CreateToken, RevokeToken, IntrospectToken and Logout.
 
-use oidc_proto::oauth::RevocationRequest;
+use oidc_proto::oauth::{Introspection, IntrospectionRequest, RevocationRequest};
 use oidc_proto::{CreateTokenRequest, Fault, Secret, Token};
 
 use super::Memory;
@@ -87,6 +87,47 @@ impl Memory {
             operations::revoke(policy, records, request, now)
         });
         made.unwrap_or_else(|error| Err(error.fault()))
+    }
+
+    /// Performs IntrospectToken; see [`crate::introspect_token`].
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut rng = fastrand::Rng::with_seed(1);
+    /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
+    /// # use device_authority::{ClientRecord, UserDecision};
+    /// # use oidc_proto::{Client, CreateTokenRequest, Grant, StartDeviceAuthorizationRequest};
+    /// # use oidc_proto::oauth::{Introspection, IntrospectionRequest};
+    /// # let mut store = Memory::new(Capacity::default());
+    /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+    /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+    /// # let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+    /// # store.decide(&policy, None, &codes.user_code, UserDecision::APPROVE, now)?;
+    /// # let poll = CreateTokenRequest::new(Client::public("my-tool"), Grant::device_code(codes.device_code));
+    /// let token = store.create_token(&policy, &poll, now, &mut entropy)?;
+    /// let ask = IntrospectionRequest::access_token(Client::public("my-tool"), token.access_token);
+    /// let Introspection::Active(state) = store.introspect_token(&policy, &ask, now)? else { panic!("it is valid") };
+    /// assert_eq!((state.scope, state.subject.as_deref()), (vec!["openid".to_owned()], Some("person")));
+    /// let later = now.after(policy.short_access_ttl);
+    /// assert_eq!(store.introspect_token(&policy, &ask, later)?, Introspection::Inactive);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The fault for the response.
+    pub fn introspect_token(
+        &self,
+        policy: &ServerPolicy,
+        request: &IntrospectionRequest,
+        now: Moment,
+    ) -> Result<Introspection, Fault> {
+        let [first, second] = operations::keys_of_introspection(request);
+        match operations::introspect(policy, self.load(&first), request, now) {
+            Ok(Introspection::Inactive) => operations::introspect(policy, self.load(&second), request, now),
+            known => known,
+        }
     }
 
     /// Returns the record of a valid access token; see [`recognize_token`].

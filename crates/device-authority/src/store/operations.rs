@@ -1,6 +1,6 @@
 //! Each operation as the keys that it needs and its decision, the same for every store.
 
-use oidc_proto::oauth::RevocationRequest;
+use oidc_proto::oauth::{Introspection, IntrospectionRequest, RevocationRequest, TokenTypeHint};
 use oidc_proto::{
     AuthorizationRequest, AuthorizationResponse, CreateTokenRequest, DeviceAuthorization, Fault,
     InvalidAuthorizationRequest, Secret, StartDeviceAuthorizationRequest, Token,
@@ -8,11 +8,11 @@ use oidc_proto::{
 
 use super::{DeviceKey, Keys};
 use crate::{
-    AccessRecord, AuthorizationError, AuthorizationReview, Change, ClientRecord, Decision, Entropy, Moment,
-    PersonError, Records, Review, Selector, ServerPolicy, Source, UserCode, UserDecision, authorize,
-    authorize_form, count_guess, create_token, decide, logout, may_guess, presume_client, recognize_client,
-    recognize_token, refuse_authorization, review, review_authorization, revoke_token,
-    start_device_authorization,
+    AccessRecord, AuthorizationError, AuthorizationReview, Change, ClientRecord, Decision, Entropy,
+    IdTokenClaims, Moment, PersonError, Records, Review, Selector, ServerPolicy, Source, UserCode,
+    UserDecision, authorize, authorize_form, count_guess, create_token, decide, id_token_claims,
+    introspect_token, logout, may_guess, presume_client, recognize_client, recognize_token,
+    refuse_authorization, review, review_authorization, revoke_token, start_device_authorization,
 };
 
 /// The reply of an operation, and the changes to commit.
@@ -68,13 +68,25 @@ pub(crate) fn token(
 pub struct Exchanged {
     /// The reply.
     pub reply: Result<Token, Fault>,
+    /// The claims of the ID token that belongs to the reply, if it has one; see [`id_token_claims`]. A server signs them.
+    pub id_token: Option<Box<IdTokenClaims>>,
     /// Whether the request ends a sign-in, because it used a code or refresh token again.
     pub ends_sign_in: bool,
 }
 
-pub(crate) fn exchanged((reply, changes): Made<Result<Token, Fault>>) -> Made<Exchanged> {
+/// Returns the reply to a CreateToken request with what belongs to it.
+pub(crate) fn exchange(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    request: &CreateTokenRequest,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Made<Exchanged> {
+    let (reply, changes) = token(policy, records, request, now, entropy);
+    let claims = |token| id_token_claims(policy, records, request, token, now);
+    let id_token = reply.as_ref().ok().and_then(claims).map(Box::new);
     let ends = |change: &Change| matches!(change, Change::RevokeRefresh(_) | Change::RevokeAccess(_));
-    (Exchanged { reply, ends_sign_in: changes.iter().any(ends) }, changes)
+    (Exchanged { reply, id_token, ends_sign_in: changes.iter().any(ends) }, changes)
 }
 
 pub(crate) fn keys_of_revocation(request: &RevocationRequest) -> Keys<'_> {
@@ -91,6 +103,27 @@ pub(crate) fn revoke(
     let known = known(policy, records, &request.client.id);
     let recognized = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
     revoke_token(Records { client: known.or(recognized.as_ref()), ..records }, request, now).into()
+}
+
+/// Returns the keys for both kinds of token, in the order of the hint. A token has one kind, and only the request for
+/// an access token brings its family along.
+pub(crate) fn keys_of_introspection(request: &IntrospectionRequest) -> [Keys<'_>; 2] {
+    let selector = Selector::of(&request.token);
+    let keys = Keys::of_client(&request.client.id);
+    let (access, refresh) = (Keys { access: selector, ..keys }, Keys { refresh: selector, ..keys });
+    if request.hint == Some(TokenTypeHint::RefreshToken) { [refresh, access] } else { [access, refresh] }
+}
+
+pub(crate) fn introspect(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    request: &IntrospectionRequest,
+    now: Moment,
+) -> Result<Introspection, Fault> {
+    let known = known(policy, records, &request.client.id);
+    let recognized = if known.is_none() { recognize_client(policy, &request.client, now) } else { None };
+    let records = Records { client: known.or(recognized.as_ref()), ..records };
+    introspect_token(policy, records, request, now)
 }
 
 pub(crate) fn keys_of_access(token: &Secret) -> Keys<'static> {

@@ -1,6 +1,6 @@
 //! The operations of the service over any store.
 
-use oidc_proto::oauth::RevocationRequest;
+use oidc_proto::oauth::{Introspection, IntrospectionRequest, RevocationRequest};
 use oidc_proto::{
     AuthorizationRequest, AuthorizationResponse, CreateTokenRequest, DeviceAuthorization, Fault,
     InvalidAuthorizationRequest, RegisterClientRequest, Registration, Secret,
@@ -89,7 +89,7 @@ impl dyn Store + '_ {
         entropy: &mut (dyn Entropy + Send),
     ) -> Result<Exchanged, StoreError> {
         self.run(Keys::of_grant(request), now, |records| {
-            operations::exchanged(operations::token(policy, records, request, now, entropy))
+            operations::exchange(policy, records, request, now, entropy)
         })
         .await
     }
@@ -108,6 +108,27 @@ impl dyn Store + '_ {
             operations::revoke(policy, records, request, now)
         })
         .await
+    }
+
+    /// Performs IntrospectToken; see [`crate::introspect_token`]. It reads at most twice: once for each kind of token.
+    ///
+    /// # Errors
+    /// [`StoreError`]. The inner error is the reply of the operation.
+    pub async fn introspect_token(
+        &self,
+        policy: &ServerPolicy,
+        request: &IntrospectionRequest,
+        now: Moment,
+    ) -> Result<Result<Introspection, Fault>, StoreError> {
+        for keys in operations::keys_of_introspection(request) {
+            let look =
+                |records: Records<'_>| (operations::introspect(policy, records, request, now), Vec::new());
+            let state = self.run(keys, now, look).await?;
+            if state != Ok(Introspection::Inactive) {
+                return Ok(state);
+            }
+        }
+        Ok(Ok(Introspection::Inactive))
     }
 
     /// Returns the record of a valid access token; see [`crate::recognize_token`].

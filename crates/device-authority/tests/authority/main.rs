@@ -10,6 +10,8 @@ mod device_grant;
 mod explore;
 mod guess;
 mod history;
+mod id_token;
+mod introspection;
 mod memory;
 mod model;
 mod oauth;
