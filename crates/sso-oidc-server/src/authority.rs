@@ -3,16 +3,17 @@
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
-use device_authority::{Moment, ServerPolicy, StoreError, UserDecision, granted_registration};
+use device_authority::{Exchanged, Moment, ServerPolicy, StoreError, UserDecision, granted_registration};
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderMap, Response};
-use oidc_proto::oauth::{self, RevocationRequest};
+use oidc_proto::oauth::{self, Introspection, IntrospectionRequest, RevocationRequest};
 use oidc_proto::{
     Body, CreateTokenRequest, DeviceAuthorization, Dialect, Fault, FaultCode, Grant, Operation,
     RegisterClientRequest, ServerRequest, StartDeviceAuthorizationRequest, Token, grant_type,
 };
 
 use crate::entropy::entropy;
+use crate::openid::id_token;
 use crate::reply::{self, Reply};
 #[cfg(feature = "script")]
 use crate::script::play;
@@ -133,6 +134,9 @@ async fn oauth(context: &Context<'_>, operation: Operation) -> Result<Response<B
         // RFC 7009 §2.2: the status is the whole response.
         return Ok(Response::new(Body::new(Vec::new())));
     }
+    if operation == Operation::IntrospectToken {
+        return Box::pin(introspect(context)).await;
+    }
     let request = Dialect::OAuth.decode_http_request(operation, headers, body)?;
     let store = state.store();
     match request {
@@ -154,6 +158,18 @@ async fn oauth(context: &Context<'_>, operation: Operation) -> Result<Response<B
     }
 }
 
+async fn introspect(context: &Context<'_>) -> Result<Response<Body>, ErrorResponse> {
+    let Context { state, now, body, .. } = *context;
+    let mut request = IntrospectionRequest::decode_request(&context.head.headers, body)?;
+    request.token = state.real(request.token);
+    let asked = state.store().introspect_token(&state.oauth_policy, &request, now);
+    let mut known = state.stored(asked).await.map_err(in_oauth)??;
+    if let Introspection::Active(token) = &mut known {
+        token.issuer = Some(state.hosts.public_url.clone());
+    }
+    Ok(known.encode())
+}
+
 /// The operation was not performed, and the client may try again. The log has the reason, and the client not.
 impl From<StoreError> for ErrorResponse {
     fn from(error: StoreError) -> Self {
@@ -172,6 +188,11 @@ impl From<StoreError> for ErrorResponse {
 fn in_oauth(error: StoreError) -> ErrorResponse {
     let ErrorResponse { fault, retry_after } = error.into();
     ErrorResponse { fault: unavailable(fault.description), retry_after }
+}
+
+/// Returns the fault of a request for which the store does not answer. The log has the reason.
+pub(crate) fn unreachable(error: StoreError) -> Fault {
+    in_oauth(error).fault
 }
 
 /// Translates the `slow_down` of an operation that is no poll for OAuth (RFC 8628 §3.5). All AWS operations have
@@ -222,6 +243,7 @@ async fn issue(
     Ok((made, false))
 }
 
+/// Performs CreateToken, with the ID token of a success.
 async fn create_token(
     state: &State,
     policy: &ServerPolicy,
@@ -230,9 +252,11 @@ async fn create_token(
 ) -> Result<Result<Token, Fault>, StoreError> {
     #[cfg(feature = "script")]
     if let Some(run) = &state.script {
-        return Box::pin(play::create_token(state, run, policy, request, now)).await;
+        let exchanged = Box::pin(play::create_token(state, run, policy, request, now)).await?;
+        return Ok(id_token::completed(state, exchanged, now));
     }
-    exchange(state, policy, request, now, true).await
+    let exchanged = exchange(state, policy, request, now, true).await?;
+    Ok(id_token::completed(state, exchanged, now))
 }
 
 /// Exchanges a grant for a token, after the decision of a simulated person if there is one.
@@ -242,7 +266,7 @@ pub(crate) async fn exchange(
     request: &CreateTokenRequest,
     now: Moment,
     has_person: bool,
-) -> Result<Result<Token, Fault>, StoreError> {
+) -> Result<Exchanged, StoreError> {
     if has_person
         && let Some((polls_before, decision)) = simulated_person::decision_after_polls(&state.approval)
     {
@@ -254,7 +278,7 @@ pub(crate) async fn exchange(
     if exchanged.ends_sign_in {
         warn_of_a_replay(&request.grant);
     }
-    Ok(exchanged.reply)
+    Ok(exchanged)
 }
 
 /// Warns that a repeated code or token has ended a sign-in. Otherwise a client whose HTTP library repeats a lost

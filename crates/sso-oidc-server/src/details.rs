@@ -4,7 +4,7 @@ use device_authority::{
     ClientRecord, DeviceKey, DeviceRecord, GrantKey, Issued, Keys, RefreshRecord, Selector, UserCode,
 };
 use http::Response;
-use oidc_proto::oauth::RevocationRequest;
+use oidc_proto::oauth::{IntrospectionRequest, RevocationRequest};
 use oidc_proto::portal::bearer_token;
 use oidc_proto::{Body, Client, Dialect, Grant, Operation, Secret, ServerRequest};
 use serde_json::Value;
@@ -64,9 +64,11 @@ impl Details {
             }
             Handler::Portal(_) => Self::of_portal(context).await.unwrap_or_default(),
             Handler::Device(_) => Self::of_page(context).await.unwrap_or_default(),
-            Handler::Metadata(_) | Handler::Page(_) | Handler::Ready | Handler::Authorization(_) => {
-                Self::default()
-            }
+            Handler::UserInfo
+            | Handler::Metadata(_)
+            | Handler::Page(_)
+            | Handler::Ready
+            | Handler::Authorization(_) => Self::default(),
         }
     }
 
@@ -77,6 +79,10 @@ impl Details {
         response: &Response<Body>,
     ) -> Option<Self> {
         let headers = &context.head.headers;
+        if operation == Operation::IntrospectToken {
+            let request = IntrospectionRequest::decode_request(headers, context.body).ok()?;
+            return Some(Self::default().with_records(context, &request.client, Keys::default()).await);
+        }
         if operation == Operation::RevokeToken {
             let request = RevocationRequest::decode_request(headers, context.body).ok()?;
             return Some(Self::default().with_records(context, &request.client, Keys::default()).await);

@@ -1,10 +1,11 @@
 //! The server's metadata (RFC 8414, OpenID Connect Discovery).
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response};
+use device_authority::OPENID_SCOPE;
+use http::Response;
 use oidc_proto::oauth::Metadata;
 use oidc_proto::{Body, grant_type};
 
+use crate::openid::keys;
 use crate::state::{Context, State};
 
 /// The path of OpenID Connect Discovery §4.
@@ -17,23 +18,22 @@ pub(crate) fn oauth(context: &Context<'_>) -> Response<Body> {
     metadata(context.state).encode()
 }
 
-/// Returns the metadata of OpenID Connect Discovery, with an empty key set and the algorithm that the
-/// standard requires.
+/// Returns the metadata of OpenID Connect Discovery §3.
 pub(crate) fn openid(context: &Context<'_>) -> Response<Body> {
     let mut metadata = metadata(context.state);
-    metadata.jwks_uri = Some(format!("{}/jwks.json", context.state.hosts.public_url));
-    metadata.subject_types_supported = vec!["public".to_owned()];
-    metadata.id_token_signing_alg_values_supported = vec!["RS256".to_owned()];
+    metadata.userinfo_endpoint = Some(format!("{}/oauth/userinfo", context.state.hosts.public_url));
+    metadata.subject_types_supported = list(&["public"]);
+    metadata.id_token_signing_alg_values_supported = list(&[keys::ALGORITHM]);
+    metadata.claims_supported = list(&["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"]);
     metadata.encode()
 }
 
-/// Returns the members of both standards. They name no scopes, because a client registers any scope it likes. They
-/// name no `prompt_values_supported` either. That member obliges a server to refuse every other prompt with a 400,
+/// Returns the members of both standards. A client registers any scope it likes, so they name the one with a meaning
+/// here, as RFC 8414 §2 permits. They name no `prompt_values_supported` either. That member obliges a server to refuse every other prompt with a 400,
 /// and OpenID Connect Core §3.1.2.1 prefers to ignore those.
 fn metadata(state: &State) -> Metadata {
     let public_url = &state.hosts.public_url;
     let url = |path: &str| Some(format!("{public_url}{path}"));
-    let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
     let mut metadata = Metadata::default();
     metadata.issuer.clone_from(public_url);
     metadata.authorization_endpoint = url("/authorize");
@@ -45,6 +45,9 @@ fn metadata(state: &State) -> Metadata {
     metadata.token_endpoint = url("/oauth/token");
     metadata.registration_endpoint = url("/oauth/register");
     metadata.revocation_endpoint = url("/oauth/revoke");
+    metadata.introspection_endpoint = url("/oauth/introspect");
+    metadata.jwks_uri = url("/jwks.json");
+    metadata.scopes_supported = list(&[OPENID_SCOPE]);
     metadata.grant_types_supported =
         list(&[grant_type::AUTHORIZATION_CODE, grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN]);
     metadata.authorization_response_iss_parameter_supported = true;
@@ -54,9 +57,6 @@ fn metadata(state: &State) -> Metadata {
     metadata
 }
 
-/// Returns an empty key set, because this server signs nothing that a client could verify (RFC 7517 §5).
-pub(crate) fn keys(_: &Context<'_>) -> Response<Body> {
-    let mut response = Response::new(Body::new(br#"{"keys":[]}"#.to_vec()));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
-    response
+fn list(items: &[&str]) -> Vec<String> {
+    items.iter().map(|item| (*item).to_owned()).collect()
 }

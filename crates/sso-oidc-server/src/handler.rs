@@ -8,6 +8,7 @@ use oidc_proto::{Body, Fault, REQUEST_ID};
 
 use crate::details::Details;
 use crate::exchange::{Arrival, Exchange};
+use crate::openid::user_info;
 use crate::reply::{Reply, text};
 use crate::router::{Handler, NoRoute, Route, Step, allowed, route};
 use crate::state::{Context, Peer, State};
@@ -94,6 +95,7 @@ pub(crate) async fn handle(context: &Context<'_>, route: &Route) -> Reply {
         Handler::Operation(dialect, operation) => authority::answer(context, dialect, operation).await,
         Handler::Portal(operation) => Box::pin(portal::answer(context, operation)).await,
         Handler::Metadata(page) | Handler::Page(page) => page(context).into(),
+        Handler::UserInfo => Box::pin(user_info::answer(context)).await,
         Handler::Ready => ready(context).await,
         Handler::Device(Step::Ask) => Box::pin(page::look(context)).await,
         Handler::Device(Step::Decide) => Box::pin(page::decide(context)).await,

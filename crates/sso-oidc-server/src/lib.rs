@@ -47,6 +47,8 @@
 //! | `/oauth/register` | POST | registration, for every RFC 8628 client (RFC 7591) |
 //! | `/oauth/device_authorization` | POST | the start of a device authorization (RFC 8628) |
 //! | `/oauth/token`, `/oauth/revoke` | POST | the token (RFC 6749) and its revocation (RFC 7009) |
+//! | `/oauth/introspect` | POST | the state of a token, for its own client (RFC 7662) |
+//! | `/oauth/userinfo` | GET, POST | the claims about the person of an access token (OpenID Connect Core §5.3) |
 //! | `/assignment/accounts`, `/assignment/roles` | GET | the portal's ListAccounts and ListAccountRoles |
 //! | `/federation/credentials` | GET | the portal's GetRoleCredentials |
 //! | `/logout` | POST | the portal's Logout |
@@ -54,7 +56,7 @@
 //! | `/.well-known/oauth-authorization-server` | GET | the same (RFC 8414) |
 //! | `/authorize` | GET | the authorization request of both dialects (RFC 6749 §4.1): the page for the decision |
 //! | `/authorize` | POST | the person's decision on the request in the query |
-//! | `/jwks.json` | GET | an empty key set |
+//! | `/jwks.json` | GET | the keys that verify ID tokens (RFC 7517) |
 //! | `/device` | GET | the form for the code, or the confirmation of `?user_code=` |
 //! | `/device` | POST | the person's decision; see below |
 //! | `/start` | GET | a start page with the region in `<meta name="region">`, for tools that read it |
@@ -130,6 +132,7 @@ mod latest;
 mod limits;
 mod listen;
 mod metrics;
+mod openid;
 mod page;
 mod portal;
 mod record;

@@ -4,7 +4,8 @@ use http::Method;
 use http::Response;
 use oidc_proto::{Body, Dialect, Fault, FaultCode, Operation};
 
-use crate::reply::Spelling;
+use crate::openid::keys;
+use crate::reply::{self, Spelling};
 use crate::state::Context;
 use crate::{discovery, page};
 
@@ -22,6 +23,8 @@ pub(crate) enum Handler {
     Operation(Dialect, Operation),
     /// The portal handles it.
     Portal(Operation),
+    /// The claims about a person, for an access token.
+    UserInfo,
     /// A function returns a document with the endpoints.
     Metadata(fn(&Context<'_>) -> Response<Body>),
     /// A function returns a page.
@@ -46,6 +49,7 @@ pub(crate) enum Step {
 const GET: &[Method] = &[Method::GET, Method::HEAD];
 const GET_ONLY: &[Method] = &[Method::GET];
 const POST: &[Method] = &[Method::POST];
+const GET_OR_POST: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
 
 /// All routes. The crate documentation has the same table, and a test compares the two.
 pub(crate) static ROUTES: &[Route] = &[
@@ -56,6 +60,8 @@ pub(crate) static ROUTES: &[Route] = &[
     operation("/oauth/device_authorization", Dialect::OAuth, Operation::StartDeviceAuthorization),
     operation("/oauth/token", Dialect::OAuth, Operation::CreateToken),
     operation("/oauth/revoke", Dialect::OAuth, Operation::RevokeToken),
+    operation("/oauth/introspect", Dialect::OAuth, Operation::IntrospectToken),
+    Route { path: "/oauth/userinfo", methods: GET_OR_POST, handler: Handler::UserInfo },
     portal("/assignment/accounts", GET_ONLY, Operation::ListAccounts),
     portal("/assignment/roles", GET_ONLY, Operation::ListAccountRoles),
     portal("/federation/credentials", GET_ONLY, Operation::GetRoleCredentials),
@@ -64,7 +70,7 @@ pub(crate) static ROUTES: &[Route] = &[
     Route { path: discovery::OAUTH, methods: GET, handler: Handler::Metadata(discovery::oauth) },
     Route { path: "/authorize", methods: GET, handler: Handler::Authorization(Step::Ask) },
     Route { path: "/authorize", methods: POST, handler: Handler::Authorization(Step::Decide) },
-    Route { path: "/jwks.json", methods: GET, handler: Handler::Page(discovery::keys) },
+    Route { path: "/jwks.json", methods: GET, handler: Handler::Page(keys::answer) },
     Route { path: "/device", methods: GET, handler: Handler::Device(Step::Ask) },
     Route { path: "/device", methods: POST, handler: Handler::Device(Step::Decide) },
     Route { path: "/start", methods: GET, handler: Handler::Page(page::start) },
@@ -97,7 +103,8 @@ impl Route {
     pub(crate) const fn operation(&self) -> Option<Operation> {
         match self.handler {
             Handler::Operation(_, operation) | Handler::Portal(operation) => Some(operation),
-            Handler::Metadata(_)
+            Handler::UserInfo
+            | Handler::Metadata(_)
             | Handler::Page(_)
             | Handler::Ready
             | Handler::Device(_)
@@ -105,11 +112,12 @@ impl Route {
         }
     }
 
-    /// Returns the spelling of its errors, if the route is an operation.
+    /// Returns the spelling of its errors, if they are no pages.
     pub(crate) const fn spelling(&self) -> Option<Spelling> {
         match self.handler {
             Handler::Operation(dialect, _) => Some(Spelling::Dialect(dialect)),
             Handler::Portal(_) => Some(Spelling::Portal),
+            Handler::UserInfo => Some(Spelling::Dialect(Dialect::OAuth)),
             Handler::Metadata(_)
             | Handler::Page(_)
             | Handler::Ready
@@ -130,6 +138,10 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<&'static Route, NoRou
     if of_path(path).next().is_some_and(|route| route.spelling() == Some(Spelling::Portal)) {
         let fault = Fault::new(FaultCode::Other("MethodNotAllowedException".to_owned())).with_status(405);
         return Err(NoRoute::Operation(Spelling::Portal, Box::new(fault)));
+    }
+    if of_path(path).any(|route| matches!(route.handler, Handler::UserInfo)) {
+        let fault = reply::invalid("this endpoint requires GET or POST", 405);
+        return Err(NoRoute::Operation(Dialect::OAuth.into(), Box::new(fault)));
     }
     // AWS's paths have no common prefix, so an unknown path gets AWS's error.
     let dialect = if path.starts_with("/oauth/") { Dialect::OAuth } else { Dialect::Aws };
@@ -193,7 +205,8 @@ mod tests {
             ROUTES.iter().filter(|route| route.spelling() == Some(Spelling::Dialect(dialect))).count()
         };
         assert_eq!(count(Dialect::Aws), Operation::SIGN_IN.len());
-        assert_eq!(count(Dialect::OAuth), Operation::SIGN_IN.len() + 1, "with revocation");
+        let of_openid = ["revocation", "introspection", "UserInfo"];
+        assert_eq!(count(Dialect::OAuth), Operation::SIGN_IN.len() + of_openid.len(), "with {of_openid:?}");
         let is_there = |operation| {
             ROUTES.iter().any(|route| matches!(route.handler, Handler::Portal(known) if known == operation))
         };

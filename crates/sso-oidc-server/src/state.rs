@@ -17,6 +17,7 @@ use crate::entropy::entropy;
 use crate::grant_id::{GrantId, Presented};
 use crate::hosts::Hosts;
 use crate::metrics::Metrics;
+use crate::openid::keys::Keys;
 use crate::record::Records;
 use crate::report::Collector;
 use crate::request_id::RequestIds;
@@ -42,6 +43,8 @@ pub(crate) struct State {
     pub(crate) trusted_proxies: Vec<TrustedProxy>,
     /// The key of the pages' forms; `None` without entropy.
     pub(crate) csrf: Option<CsrfKey>,
+    /// The keys of ID tokens; `None` without entropy.
+    pub(crate) keys: Option<Keys>,
     pub(crate) connections: AtomicU64,
     pub(crate) requests: AtomicU64,
     pub(crate) request_ids: RequestIds,
@@ -128,6 +131,8 @@ impl State {
         // Only the ids of AWS clients contain their expiry.
         oauth_policy.accept_unknown_clients = false;
         let rotation = config.rotation.unwrap_or(policy.rotation);
+        let secret = shared_secret(&store).await?;
+        let keys = secret.and_then(|secret| Keys::of(&secret, policy.id_token_ttl));
         Ok(Self {
             approval: config.approval,
             policy: policy.with_rotation(rotation),
@@ -138,7 +143,8 @@ impl State {
             clock,
             hosts,
             trusted_proxies: config.trusted_proxies,
-            csrf: page_key(&store).await?,
+            csrf: secret.as_ref().and_then(CsrfKey::of),
+            keys,
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             request_ids: RequestIds::new(),
@@ -247,12 +253,11 @@ impl State {
     }
 }
 
-/// Returns the key of the pages, which processes with one store share; `None` without entropy.
-async fn page_key(store: &SharedStore) -> Result<Option<CsrfKey>, ServeError> {
+/// Returns the secret that processes with one store share; `None` without entropy.
+async fn shared_secret(store: &SharedStore) -> Result<Option<[u8; 32]>, ServeError> {
     let mut fresh = [0; 32];
     if entropy(&mut fresh).is_err() {
         return Ok(None);
     }
-    let key = store.0.page_key(fresh).await.map_err(|source| ServeError::Store { source })?;
-    Ok(CsrfKey::of(&key))
+    store.0.page_key(fresh).await.map(Some).map_err(|source| ServeError::Store { source })
 }

@@ -47,9 +47,10 @@ fn both_discovery_documents_say_where_everything_is() {
     let mut openid = openid.json();
     // OpenID Connect Discovery §3 also requires these members.
     for (name, value) in [
-        ("jwks_uri", json!(url("/jwks.json"))),
+        ("userinfo_endpoint", json!(url("/oauth/userinfo"))),
         ("subject_types_supported", json!(["public"])),
-        ("id_token_signing_alg_values_supported", json!(["RS256"])),
+        ("id_token_signing_alg_values_supported", json!(["ES256"])),
+        ("claims_supported", json!(["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"])),
     ] {
         assert_eq!(openid.as_object_mut().unwrap().remove(name), Some(value), "{name}");
     }
@@ -63,10 +64,14 @@ fn both_discovery_documents_say_where_everything_is() {
                 "token_endpoint": url("/oauth/token"),
                 "registration_endpoint": url("/oauth/register"),
                 "revocation_endpoint": url("/oauth/revoke"),
+                "introspection_endpoint": url("/oauth/introspect"),
+                "jwks_uri": url("/jwks.json"),
+                "scopes_supported": ["openid"],
                 "authorization_response_iss_parameter_supported": true,
                 "grant_types_supported": ["authorization_code", DEVICE_GRANT, "refresh_token"],
                 "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
                 "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+                "introspection_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
                 "response_types_supported": ["code"],
                 "response_modes_supported": ["query"],
                 "request_parameter_supported": false,

@@ -3,7 +3,6 @@
 mod common;
 
 use common::{DEVICE_GRANT, Http, Response, poll, start, text};
-use serde_json::json;
 use sso_oidc_server::{Approval, Client, Config, SlowDown, TestServer};
 
 fn server(config: Config) -> TestServer {
@@ -12,14 +11,6 @@ fn server(config: Config) -> TestServer {
 
 fn error(response: &Response) -> String {
     response.json()["error"].as_str().unwrap().to_owned()
-}
-
-#[test]
-fn there_is_a_set_of_keys_with_no_key_in_it() {
-    let server = TestServer::start();
-    let keys = Http::to(&server).get("/jwks.json");
-    assert_eq!((keys.status, keys.header("Content-Type")), (200, Some("application/jwk-set+json")));
-    assert_eq!(keys.json(), json!({ "keys": [] }));
 }
 
 #[test]

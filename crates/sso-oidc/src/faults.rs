@@ -84,9 +84,9 @@ pub(crate) fn list() -> String {
     let (positions, certificates) = (named(InjectedFault::has_position), named(InjectedFault::needs_tls));
     text.push_str(&format!(
         "
-OPERATION is register, authorize or poll; the default is all three. It may also be revoke (RFC 7009) or discover
-(RFC 8414), which only OAuth clients call, or one of the portal's: accounts, roles, credentials, logout. It may be page,
-the browser's requests for /authorize: the look at the page, and the decision.
+OPERATION is register, authorize or poll; the default is all three. It may also be revoke (RFC 7009), introspect
+(RFC 7662) or discover (RFC 8414), which only OAuth clients call, or one of the portal's: accounts, roles, credentials,
+logout. It may be page, the browser's requests for /authorize: the look at the page, and the decision.
 REQUESTS is N, N-M or N-, counted from 1 for each operation; the default is every request.
 BYTES applies to {}: the fault acts after this many bytes of the request or of the
 response, headers included.
@@ -95,8 +95,8 @@ slow-down, expired, access-denied, invalid-client, invalid-grant and server-erro
 only at operations that have them, and before anything is done. A code or token that is expired, denied or rejected stays
 so.
 
-refuse@authorize, @poll and @revoke close the port after the response to the operation before, @page after the
-registration, and the portal's after the token. Refused requests cannot be counted, so refuse takes no REQUESTS.
+refuse@authorize, @poll, @revoke and @introspect close the port after the response to the operation before, @page after
+the registration, and the portal's after the token. Refused requests cannot be counted, so refuse takes no REQUESTS.
 
 {} are certificate faults, and need --tls.
 They act on connections, before the request is known, and each connection then carries one request. With OPERATION

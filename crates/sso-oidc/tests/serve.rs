@@ -365,7 +365,7 @@ fn the_faults_are_listed_with_what_they_do() {
 fn a_fault_that_makes_no_sense_is_252_and_says_what_is_wrong() {
     for (fault, wrong) in [
         ("drop", "unknown fault name; `sso-oidc serve --fault help` lists them"),
-        ("drip@token", "register, authorize, poll, revoke, discover, accounts"),
+        ("drip@token", "register, authorize, poll, revoke, introspect, discover, accounts"),
         ("drip:0", "counted from 1"),
         ("refuse:1", "cannot be counted"),
     ] {

@@ -285,7 +285,12 @@ async fn requests(handle: &Handle, head: &Parts) -> Result<Answer, Refusal> {
 
 /// Returns the operation of this name in the API model.
 fn named(name: &str) -> Result<Operation, Refusal> {
-    let all = || Operation::SIGN_IN.iter().chain([&Operation::RevokeToken]).chain(Operation::PORTAL);
+    let all = || {
+        Operation::SIGN_IN
+            .iter()
+            .chain([&Operation::RevokeToken, &Operation::IntrospectToken])
+            .chain(Operation::PORTAL)
+    };
     all().find(|operation| operation.name() == name).copied().ok_or_else(|| {
         let names: Vec<_> = all().map(|operation| operation.name()).collect();
         bad(format!("the operation is one of {}", names.join(", ")))

@@ -92,7 +92,7 @@ async fn handle_with(fault: InjectedFault, context: &Context<'_>, route: &Route)
     let (takes_faults, commits) = match route.handler {
         Handler::Operation(..) | Handler::Portal(_) | Handler::Authorization(_) => (true, fault.commits()),
         Handler::Metadata(_) => (true, false),
-        Handler::Page(_) | Handler::Ready | Handler::Device(_) => (false, false),
+        Handler::UserInfo | Handler::Page(_) | Handler::Ready | Handler::Device(_) => (false, false),
     };
     let canned = takes_faults.then(|| canned_response(fault, &context.state.faults, route.path)).flatten();
     match canned {
@@ -187,6 +187,7 @@ fn step(route: &Route, is_form: bool, is_real: bool, status: StatusCode) -> Opti
             Some(Operation::StartDeviceAuthorization).filter(|_| has_code && is_real)
         }
         Handler::Portal(_)
+        | Handler::UserInfo
         | Handler::Metadata(_)
         | Handler::Page(_)
         | Handler::Ready

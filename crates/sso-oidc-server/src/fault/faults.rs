@@ -228,7 +228,8 @@ impl Faults {
             }
             (Operation::StartDeviceAuthorization, Target::Operation(next)) => next == Operation::CreateToken,
             (Operation::CreateToken, Target::Operation(next)) => {
-                next == Operation::RevokeToken || Operation::PORTAL.contains(&next)
+                matches!(next, Operation::RevokeToken | Operation::IntrospectToken)
+                    || Operation::PORTAL.contains(&next)
             }
             _ => false,
         };

@@ -12,7 +12,7 @@ use super::InjectedFault;
 /// operations that have the answer.
 ///
 /// The notation is `NAME[=BYTES][@OPERATION][:REQUESTS]`. The operation is `register`, `authorize` or `poll`
-/// in either dialect. OAuth also has `revoke` and `discover`, the portal `accounts`, `roles`, `credentials`
+/// in either dialect. OAuth also has `revoke`, `introspect` and `discover`, the portal `accounts`, `roles`, `credentials`
 /// and `logout`. The browser's `/authorize` is `page`. The requests are `N`, `N-M` or `N-`, counted from 1 for
 /// each operation:
 ///
@@ -189,11 +189,12 @@ impl From<InjectedFault> for FaultRule {
 }
 
 /// The names of the targets.
-const TARGETS: [(&str, Target); 10] = [
+const TARGETS: [(&str, Target); 11] = [
     ("register", Target::Operation(Operation::RegisterClient)),
     ("authorize", Target::Operation(Operation::StartDeviceAuthorization)),
     ("poll", Target::Operation(Operation::CreateToken)),
     ("revoke", Target::Operation(Operation::RevokeToken)),
+    ("introspect", Target::Operation(Operation::IntrospectToken)),
     ("discover", Target::Discovery),
     ("accounts", Target::Operation(Operation::ListAccounts)),
     ("roles", Target::Operation(Operation::ListAccountRoles)),
@@ -229,7 +230,7 @@ pub enum FaultRuleError {
     InjectedFault,
     /// The text after the `@` is no operation.
     #[error(
-        "expected register, authorize, poll, revoke, discover, accounts, roles, credentials, logout or page after `@`"
+        "expected register, authorize, poll, revoke, introspect, discover, accounts, roles, credentials, logout or page after `@`"
     )]
     Operation,
     /// The text after the `:` names no requests.
@@ -370,7 +371,7 @@ mod tests {
             ("smoke", "unknown fault name"),
             (
                 "stall@login",
-                "expected register, authorize, poll, revoke, discover, accounts, roles, credentials, logout or page after `@`",
+                "expected register, authorize, poll, revoke, introspect, discover, accounts, roles, credentials, logout or page after `@`",
             ),
             ("stall:0", "expected N, N-M or N- after `:`, counted from 1"),
             ("stall=few", "expected a whole number of bytes after `=`"),

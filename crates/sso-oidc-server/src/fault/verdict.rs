@@ -59,7 +59,10 @@ impl InjectedFault {
             ),
             Self::InvalidClient => matches!(
                 operation,
-                Operation::StartDeviceAuthorization | Operation::CreateToken | Operation::RevokeToken
+                Operation::StartDeviceAuthorization
+                    | Operation::CreateToken
+                    | Operation::RevokeToken
+                    | Operation::IntrospectToken
             ),
             _ => matches!(operation, Operation::CreateToken),
         }

@@ -29,11 +29,12 @@ use crate::state::State;
 use crate::{Handle, Limits};
 
 /// The operations with a histogram of their own. All other requests share one.
-const OPERATIONS: [Operation; 8] = [
+const OPERATIONS: [Operation; 9] = [
     Operation::RegisterClient,
     Operation::StartDeviceAuthorization,
     Operation::CreateToken,
     Operation::RevokeToken,
+    Operation::IntrospectToken,
     Operation::ListAccounts,
     Operation::ListAccountRoles,
     Operation::GetRoleCredentials,

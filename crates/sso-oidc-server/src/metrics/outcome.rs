@@ -13,8 +13,13 @@ const OF_PORTAL: [PortalFault; 5] = [
 ];
 
 /// The codes of this server that are among neither.
-const FURTHER_CODES: [&str; 3] =
-    ["temporarily_unavailable", "UnknownOperationException", "MethodNotAllowedException"];
+const FURTHER_CODES: [&str; 5] = [
+    "temporarily_unavailable",
+    "UnknownOperationException",
+    "MethodNotAllowedException",
+    "invalid_token",
+    "insufficient_scope",
+];
 
 /// The outcomes without an error code.
 const WITHOUT_CODE: [&str; 5] = ["success", "no_response", "client_error", "server_error", "other"];

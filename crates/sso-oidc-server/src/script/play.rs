@@ -1,8 +1,10 @@
 //! A sign-in that follows a script.
 
-use device_authority::{Entropy, Keys, Moment, NoEntropy, ServerPolicy, StoreError, UserCode, UserDecision};
+use device_authority::{
+    Entropy, Exchanged, Keys, Moment, NoEntropy, ServerPolicy, StoreError, UserCode, UserDecision,
+};
 use oidc_proto::{
-    CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant, StartDeviceAuthorizationRequest, Token,
+    CreateTokenRequest, DeviceAuthorization, Fault, FaultCode, Grant, StartDeviceAuthorizationRequest,
 };
 
 use super::run::Run;
@@ -68,7 +70,7 @@ pub(crate) async fn create_token(
     policy: &ServerPolicy,
     request: &CreateTokenRequest,
     now: Moment,
-) -> Result<Result<Token, Fault>, StoreError> {
+) -> Result<Exchanged, StoreError> {
     let mut request = request.clone();
     run.real_grant(&mut request.grant);
     let Grant::DeviceCode { device_code, .. } = &request.grant else {
@@ -97,8 +99,8 @@ pub(crate) async fn create_token(
         decide(state, device_code, decision, now).await?;
     }
     // The script's person is the only one.
-    let reply = exchange(state, &policy, &request, now, step.is_none()).await?;
-    Ok(match (reply, answer) {
+    let mut exchanged = exchange(state, &policy, &request, now, step.is_none()).await?;
+    exchanged.reply = match (exchanged.reply, answer) {
         (Ok(mut token), _) => {
             run.exchanged(device_code, &mut token);
             Ok(token)
@@ -111,7 +113,8 @@ pub(crate) async fn create_token(
             Err(Fault::new(FaultCode::SlowDown).with_description("the script slows the device down"))
         }
         (Err(fault), _) => Err(fault),
-    })
+    };
+    Ok(exchanged)
 }
 
 /// Returns whether the device is to go on. Any other error, such as that of a wrong client, stays.
