@@ -224,6 +224,9 @@ class OpenidClient(Scenario):
                 self.assertNotEqual(said["refreshed"]["access_token"], said["token"]["access_token"])
                 # It checks `iss` against this by itself (RFC 9207).
                 self.assertEqual(said["issuer"], server.url)
+                # It has verified the signature, and that the nonce is its own.
+                self.assertEqual(said["claims"]["nonce"], said["nonce"])
+                self.assertNotIn("nonce", said["fresh"])
 
     def test_a_denial_reaches_it(self):
         server = self.serve("--approve", "deny", "--oauth-client", "public-tool")
