@@ -73,7 +73,7 @@ pub fn id_token_claims(
     token.scope.as_ref()?.iter().find(|scope| *scope == OPENID_SCOPE)?;
     let nonce = match request.grant {
         Grant::AuthorizationCode { .. } => records.code.and_then(|code| code.nonce.clone()),
-        _ => None,
+        Grant::DeviceCode { .. } | Grant::RefreshToken { .. } | _ => None,
     };
     let issued_at = now.since_epoch().as_secs();
     Some(IdTokenClaims {

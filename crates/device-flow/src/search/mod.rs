@@ -298,7 +298,7 @@ impl MetadataSearch {
         crate::events::fetched(&redirect::without_query(&place.address), &result);
         self.asked.push(place.address.clone());
         match place.finding(&self.issuer, result) {
-            Finding::Document(metadata) => self.keep(metadata),
+            Finding::Document(metadata) => self.keep(*metadata),
             Finding::Elsewhere(address, origin) => self.redirected(place, address, origin),
             Finding::Nothing(error) => self.note(error),
             Finding::TransientError(error) => {

@@ -24,7 +24,7 @@ pub(super) struct Place {
 /// The meaning of a result for the search.
 pub(super) enum Finding {
     /// A document of this issuer.
-    Document(Metadata),
+    Document(Box<Metadata>),
     /// The address redirects.
     Elsewhere(Uri, Endpoint),
     /// This address has no metadata.
@@ -64,7 +64,7 @@ impl Place {
         let read = Metadata::decode(issuer, &response);
         let broken = response.body_mut().take_error();
         match (read, broken) {
-            (Ok(metadata), _) => Finding::Document(metadata),
+            (Ok(metadata), _) => Finding::Document(Box::new(metadata)),
             (Err(MetadataError::NotJson(_) | MetadataError::Encoded(_)), Some(source)) => {
                 self.no_answer(address, *source)
             }
