@@ -235,7 +235,7 @@ async fn issue(
     now: Moment,
 ) -> Result<(Result<DeviceAuthorization, Fault>, bool), StoreError> {
     #[cfg(feature = "script")]
-    if let Some(run) = &state.script {
+    if let Some(run) = state.script.used() {
         return Box::pin(play::start(state, run, policy, request, now)).await;
     }
     let store = state.store();
@@ -251,7 +251,7 @@ async fn create_token(
     now: Moment,
 ) -> Result<Result<Token, Fault>, StoreError> {
     #[cfg(feature = "script")]
-    if let Some(run) = &state.script {
+    if let Some(run) = state.script.used() {
         let exchanged = Box::pin(play::create_token(state, run, policy, request, now)).await?;
         return Ok(id_token::completed(state, exchanged, now));
     }

@@ -1,5 +1,7 @@
 //! The identity of a grant: which code or token a request presents. The secret itself is not kept.
 
+use core::time::Duration;
+
 use http::HeaderMap;
 use oidc_proto::{Dialect, Grant, Operation, ServerRequest};
 use sha2::{Digest as _, Sha256};
@@ -23,6 +25,8 @@ pub(crate) struct Presented {
     pub(crate) id: GrantId,
     /// Whether a refresh token has a successor after its use.
     pub(crate) rotates: bool,
+    /// The least time between two polls of a device.
+    pub(crate) interval: Duration,
 }
 
 impl GrantId {

@@ -7,9 +7,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use device_authority::{Counts, Moment, PersonError, UserDecision};
 
-use crate::state::State;
 #[cfg(feature = "faults")]
-use crate::{FaultRule, ServeError};
+use crate::FaultRule;
+#[cfg(feature = "script")]
+use crate::Script;
+#[cfg(any(feature = "faults", feature = "script"))]
+use crate::ServeError;
+use crate::state::State;
 use crate::{RecordedRequest, Report, TimeInPast};
 
 /// The handle of a running server. Clones control the same server. A handle may outlive its server.
@@ -294,6 +298,33 @@ impl Handle {
             tls.wrong.issue(&rules).map_err(|source| ServeError::Tls { source })?;
         }
         self.state.faults.set(rules)
+    }
+
+    /// Replaces the script, at run time. Its sign-ins are for the devices that ask from now on. A device goes on with
+    /// the sign-in that it began with, and its chosen codes and tokens stay good. [`Script::default`] has no sign-ins,
+    /// so the server's rules are for all devices then.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Client, Config, Script, TestServer};
+    /// let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
+    /// server.handle().set_script("[[sign_in]]\nuser_code = \"BCDF-GHJK\"\npolls = [\"pending\", \"token\"]".parse()?)?;
+    /// server.handle().set_script(Script::default())?; // no device has asked, so none follows the script
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At an [`InProcess`](crate::InProcess) service: [`ServeError::DelayNeedsConnection`], and
+    /// [`ServeError::FaultNeedsConnection`] with the feature `faults`. Or the system has no port for a redirect. Then
+    /// the earlier script stays.
+    #[cfg(feature = "script")]
+    pub fn set_script(&self, script: Script) -> Result<(), ServeError> {
+        if script.waits() && !self.state.has_connections {
+            return Err(ServeError::DelayNeedsConnection);
+        }
+        #[cfg(feature = "faults")]
+        self.state.faults.prepare(&script.faults().collect::<Vec<_>>())?;
+        self.state.script.set(script);
+        Ok(())
     }
 
     #[cfg(feature = "faults")]

@@ -79,7 +79,7 @@ impl InProcess {
         }
         let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 80);
         let state = pollster::block_on(State::new(config, address, Clock::of(time)))?;
-        Ok(Self { state: Arc::new(state.for_any_host()) })
+        Ok(Self { state: Arc::new(state.in_process()) })
     }
 
     /// Returns the response that the server would give to a client on this machine, for any host name. The

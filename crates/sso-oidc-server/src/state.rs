@@ -55,9 +55,12 @@ pub(crate) struct State {
     pub(crate) tls: Option<crate::tls::acceptor::Acceptor>,
     /// The collector of the report, if the configuration wants one.
     collector: Option<Mutex<Collector>>,
+    /// Whether requests come over connections, so that a response may be late.
+    #[cfg_attr(not(feature = "script"), expect(dead_code, reason = "only a script can be late"))]
+    pub(crate) has_connections: bool,
     /// The script, and its progress.
     #[cfg(feature = "script")]
-    pub(crate) script: Option<Run>,
+    pub(crate) script: Run,
     store: SharedStore,
     /// The runtime of the server; `None` in a process without sockets.
     runtime: Option<tokio::runtime::Handle>,
@@ -126,7 +129,7 @@ impl State {
         for client in config.clients {
             policy = policy.with_client(client);
         }
-        let collector = config.report.then(|| Mutex::new(Collector::new(policy.interval)));
+        let collector = config.report.then(Mutex::default);
         let mut oauth_policy = policy.clone().with_rotation(config.rotation.unwrap_or(Rotation::Strict));
         // Only the ids of AWS clients contain their expiry.
         oauth_policy.accept_unknown_clients = false;
@@ -155,8 +158,9 @@ impl State {
             #[cfg(feature = "tls")]
             tls,
             collector,
+            has_connections: true,
             #[cfg(feature = "script")]
-            script: config.script.map(Run::new),
+            script: Run::new(config.script),
             store,
             runtime: tokio::runtime::Handle::try_current().ok(),
             records: Records::new(config.remember_requests),
@@ -170,9 +174,9 @@ impl State {
         })
     }
 
-    /// Accepts requests to any host.
-    pub(crate) fn for_any_host(self) -> Self {
-        Self { hosts: self.hosts.allowing_any(), ..self }
+    /// Accepts requests to any host, and has no connections.
+    pub(crate) fn in_process(self) -> Self {
+        Self { hosts: self.hosts.allowing_any(), has_connections: false, ..self }
     }
 
     /// Waits for an operation of the store. Some stores need the runtime of the server, on this thread too.
@@ -210,7 +214,7 @@ impl State {
     /// Returns the server's own code or token in place of one that the script has chosen.
     #[cfg(feature = "script")]
     pub(crate) fn real(&self, secret: Secret) -> Secret {
-        match &self.script {
+        match self.script.used() {
             Some(run) => run.real(&secret),
             None => secret,
         }
@@ -229,11 +233,9 @@ impl State {
         *memory.lock().unwrap_or_else(PoisonError::into_inner) = Memory::new(self.capacity);
         self.records.clear();
         #[cfg(feature = "script")]
-        if let Some(run) = &self.script {
-            run.reset();
-        }
+        self.script.reset();
         if let Some(mut collector) = self.collector() {
-            *collector = Collector::new(self.policy.interval);
+            *collector = Collector::default();
         }
         true
     }
@@ -244,7 +246,12 @@ impl State {
         self.collector.as_ref()?;
         let policy = if dialect == Dialect::OAuth { &self.oauth_policy } else { &self.policy };
         let (kind, id) = GrantId::of_request(dialect, &head.headers, body)?;
-        Some(Presented { kind, id, rotates: policy.rotation != Rotation::Reuse })
+        let rotates = policy.rotation != Rotation::Reuse;
+        #[cfg(feature = "script")]
+        if let Some((id, interval)) = self.script.used().and_then(|run| run.device(id)) {
+            return Some(Presented { kind, id, rotates, interval: interval.unwrap_or(policy.interval) });
+        }
+        Some(Presented { kind, id, rotates, interval: policy.interval })
     }
 
     /// Returns the number of a new connection, counted from 1.

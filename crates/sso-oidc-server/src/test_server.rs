@@ -9,6 +9,8 @@ use tokio::sync::oneshot;
 
 #[cfg(feature = "faults")]
 use crate::FaultRule;
+#[cfg(feature = "script")]
+use crate::Script;
 use crate::config::REMEMBERED;
 use crate::{Config, Handle, PersonError, RecordedRequest, Report, ServeError, Server, TimeInPast};
 
@@ -261,6 +263,22 @@ impl TestServer {
         self.handle.set_faults(rules)?;
         self.wait_for_port();
         Ok(())
+    }
+
+    /// Replaces the script; see [`Handle::set_script`].
+    ///
+    /// ```
+    /// use sso_oidc_server::TestServer;
+    /// let server = TestServer::start();
+    /// server.set_script("[[sign_in]]\npolls = [{ answer = \"pending\", times = 2 }, \"deny\"]".parse()?)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The same as for [`Handle::set_script`].
+    #[cfg(feature = "script")]
+    pub fn set_script(&self, script: Script) -> Result<(), ServeError> {
+        self.handle.set_script(script)
     }
 
     #[cfg(feature = "faults")]

@@ -261,3 +261,22 @@ fn the_control_port_closes_with_the_server() {
     drop(controlled.server);
     assert!(std::net::TcpStream::connect(&address).is_err());
 }
+
+#[test]
+fn a_script_over_the_control_api_replaces_the_one_before_and_a_wrong_one_is_named() {
+    let mut controlled = controlled(Config::default().with_approval(Approval::Manual));
+    let mut http = Http::to(&controlled.server);
+    let script = "[[sign_in]]\npolls = [{ answer = \"pending\", times = 2 }, \"deny\"]";
+    controlled.post("script", &json!({ "script": script }));
+    for _ in 0..2 {
+        let device = start(&mut http, "my-tool", "openid");
+        let said: Vec<_> =
+            (0..3).map(|_| poll(&mut http, "my-tool", &device).json()["error"].clone()).collect();
+        assert_eq!(said, ["authorization_pending", "authorization_pending", "access_denied"]);
+        controlled.post("reset", &Value::Null); // and the script starts anew
+    }
+    let (status, said) =
+        controlled.ask("POST", "script", &json!({ "script": "[[sign_in]]\npolls = [\"maybe\"]" }));
+    assert!(status == 400 && text(&said, "message").contains("line 2"), "{status} {said}");
+    assert_eq!(controlled.refused("script", &json!({ "scripts": "" }), 400), "invalid_request");
+}

@@ -125,3 +125,39 @@ fn a_server_that_is_not_asked_for_a_report_has_none() {
     let _ = service.answer(&Request::post(url).body(&b"{}"[..]).unwrap());
     assert_eq!(service.handle().report(), Default::default());
 }
+
+#[test]
+fn a_client_is_judged_by_the_interval_of_its_script() {
+    let script = r#"
+        [[sign_in]]
+        interval = 10
+        polls = ["pending"]
+        [[sign_in]]
+        interval = 2
+        device_code = "same"
+        polls = [{ answer = "pending", times = 2 }, "deny"]
+        [[sign_in]]
+        device_code = "same"
+        polls = [{ answer = "pending", times = 3 }, "deny"]
+    "#;
+    let world = World::new(Config::default().with_script(script.parse().unwrap()));
+    let polls = |gaps: &[u64]| {
+        let code = world.start();
+        for gap in gaps {
+            world.poll(&code);
+            world.wait(*gap);
+        }
+    };
+    polls(&[10, 10]);
+    assert_eq!(world.findings(), []);
+    polls(&[2, 2, 2]);
+    assert_eq!(world.findings(), [], "the interval of the server is longer");
+    polls(&[5, 5, 5]);
+    assert_eq!(world.findings(), [], "a code that was chosen twice is no poll after the end");
+    polls(&[2, 2]);
+    assert_eq!(
+        world.findings(),
+        [(Finding::EarlyPolls, 1)],
+        "without a sign-in the interval of the server counts"
+    );
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::{Http, START_URL, poll, start, text};
 use serde_json::{Value, json};
-use sso_oidc_server::{Approval, Client, Config, InProcess, ServeError, SlowDown, TestServer};
+use sso_oidc_server::{Approval, Client, Config, InProcess, Script, ServeError, SlowDown, TestServer};
 
 fn server(script: &str) -> TestServer {
     with(Config::default().with_approval(Approval::Manual), script)
@@ -156,4 +156,46 @@ fn a_service_in_the_process_takes_answers_but_no_faults_and_delays() {
     assert!(matches!(fault, Err(ServeError::FaultNeedsConnection { .. })));
     let delay = service("[[sign_in]]\npolls = [{ delay = \"1s\" }]");
     assert!(matches!(delay, Err(ServeError::DelayNeedsConnection)));
+}
+
+#[test]
+fn a_script_that_comes_later_is_for_the_devices_that_ask_later() {
+    let server = server("[[sign_in]]\ndevice_code = \"first\"\npolls = [\"pending\", \"deny\"]");
+    let mut http = Http::to(&server);
+    let first = start(&mut http, "my-tool", "openid");
+    assert_eq!(errors(&mut http, "my-tool", &first, 1), ["authorization_pending"]);
+    let later = "[[sign_in]]\naccess_token = \"chosen\"\npolls = [\"token\"]";
+    server.set_script(later.parse().unwrap()).unwrap();
+    let second = start(&mut http, "my-tool", "openid");
+    let said = errors(&mut http, "my-tool", &first, 1);
+    assert_eq!(said, ["access_denied"], "a device goes on as it began, with its chosen code");
+    server.set_script(Script::default()).unwrap();
+    assert_eq!(poll(&mut http, "my-tool", &second).json()["access_token"], "chosen");
+    let third = start(&mut http, "my-tool", "openid");
+    assert_eq!(errors(&mut http, "my-tool", &third, 1), ["authorization_pending"], "a person decides again");
+}
+
+#[test]
+fn a_server_that_had_no_script_takes_one_with_faults_at_run_time() {
+    let config = Config::default().with_slow_down(SlowDown::Off).with_client(Client::public("my-tool"));
+    let server = TestServer::with(config).unwrap();
+    let mut http = Http::to(&server);
+    start(&mut http, "my-tool", "openid"); // so the connection is older than the faults
+    let script = "[[sign_in]]\npolls = [{ fault = \"html-502\" }, { fault = \"redirect-307\" }, \"token\"]";
+    server.set_script(script.parse().unwrap()).unwrap();
+    let mut http = Http::to(&server);
+    let device = start(&mut http, "my-tool", "openid");
+    let statuses: Vec<_> = (0..3).map(|_| poll(&mut http, "my-tool", &device).status).collect();
+    assert_eq!(statuses, [502, 307, 200]);
+}
+
+#[test]
+fn a_service_in_the_process_takes_no_faults_and_delays_at_run_time_either() {
+    let service = InProcess::new(Config::default(), || Duration::ZERO).unwrap();
+    let set = |script: &str| service.handle().set_script(script.parse().unwrap());
+    set("[[sign_in]]\npolls = [\"token\"]").unwrap();
+    let fault = set("[[sign_in]]\npolls = [{ fault = \"html-502\" }]");
+    assert!(matches!(fault, Err(ServeError::FaultNeedsConnection { .. })), "{fault:?}");
+    let delay = set("[[sign_in]]\npolls = [{ delay = \"1s\" }]");
+    assert!(matches!(delay, Err(ServeError::DelayNeedsConnection)), "{delay:?}");
 }

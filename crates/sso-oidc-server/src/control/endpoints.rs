@@ -36,6 +36,8 @@ pub(super) const ENDPOINTS: &[(&str, &[Method])] = &[
     ("/_control/clock", &[Method::GET, Method::POST]),
     #[cfg(feature = "faults")]
     ("/_control/faults", &[Method::POST]),
+    #[cfg(feature = "script")]
+    ("/_control/script", &[Method::POST]),
     ("/_control/reset", &[Method::POST]),
 ];
 
@@ -180,6 +182,13 @@ struct OfFaults {
     faults: Vec<String>,
 }
 
+#[cfg(feature = "script")]
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfScript {
+    script: String,
+}
+
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| bad(format!("the body is not what this takes: {error}")))
 }
@@ -208,6 +217,13 @@ async fn perform(handle: &Handle, method: &Method, path: &str, body: &[u8]) -> R
         }
         #[cfg(feature = "faults")]
         "/_control/faults" => set_faults(handle, &read::<OfFaults>(body)?.faults),
+        #[cfg(feature = "script")]
+        "/_control/script" => {
+            let OfScript { script } = read(body)?;
+            let script = script.parse().map_err(|error| bad(format!("the script: {error}")))?;
+            handle.set_script(script).map_err(|error| bad(error.to_string()))?;
+            Ok(json!({}))
+        }
         // The only one that is left.
         _ => match handle.reset() {
             Ok(()) => Ok(json!({})),

@@ -159,7 +159,7 @@ async fn answer(
 /// Returns the fault of a poll that a script injects.
 #[cfg(feature = "script")]
 fn scripted(context: &Context<'_>, route: &Route) -> Option<InjectedFault> {
-    let run = context.state.script.as_ref()?;
+    let run = context.state.script.used()?;
     let Handler::Operation(dialect, Operation::CreateToken) = route.handler else { return None };
     let headers = &context.head.headers;
     match dialect.decode_http_request(Operation::CreateToken, headers, context.body).ok()? {

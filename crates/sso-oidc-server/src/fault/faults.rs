@@ -123,6 +123,21 @@ impl Faults {
         Ok(())
     }
 
+    /// Prepares for the faults of a script that comes at run time.
+    ///
+    /// # Errors
+    /// The server has no connections, or no port for the redirect target.
+    #[cfg(feature = "script")]
+    pub(crate) fn prepare(&self, scripted: &[InjectedFault]) -> Result<(), ServeError> {
+        let Some(fault) = scripted.first() else { return Ok(()) };
+        let ip = self.listening.get().ok_or(ServeError::FaultNeedsConnection { fault: *fault })?;
+        if scripted.iter().any(|fault| fault.redirects()) {
+            self.bind_target(*ip)?;
+        }
+        self.began.send_if_modified(|began| !core::mem::replace(began, true));
+        Ok(())
+    }
+
     fn bind_target(&self, ip: IpAddr) -> Result<(), ServeError> {
         let mut target = self.new_target.lock().unwrap_or_else(PoisonError::into_inner);
         if self.redirect_target.get().is_some() {

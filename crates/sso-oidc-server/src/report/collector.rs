@@ -36,9 +36,8 @@ pub(crate) enum Answer {
 }
 
 /// The collector.
+#[derive(Default)]
 pub(crate) struct Collector {
-    /// The least time between two polls of a device.
-    interval: Duration,
     report: Report,
     devices: Latest<GrantId, Device>,
     /// The authorization codes and refresh tokens that have brought a token.
@@ -61,16 +60,6 @@ enum End {
 }
 
 impl Collector {
-    pub(crate) fn new(interval: Duration) -> Self {
-        Self {
-            interval,
-            report: Report::default(),
-            devices: Latest::default(),
-            spent: Latest::default(),
-            lost: Vec::new(),
-        }
-    }
-
     /// Returns the report so far, without the redirects.
     pub(crate) const fn report(&self) -> Report {
         self.report
@@ -80,9 +69,9 @@ impl Collector {
     pub(crate) fn add(&mut self, event: Event) {
         self.report.secrets_in_query += u64::from(event.has_secret_in_query);
         self.note_loss(event);
-        let Some(Presented { kind, id, rotates }) = event.grant else { return };
+        let Some(Presented { kind, id, rotates, interval }) = event.grant else { return };
         match kind {
-            GrantKind::Device => self.poll(id, event),
+            GrantKind::Device => self.poll(id, interval, event),
             GrantKind::Code => {
                 let got_token = self.spend(id, event);
                 self.report.sign_ins += u64::from(got_token);
@@ -107,7 +96,7 @@ impl Collector {
         }
     }
 
-    fn poll(&mut self, device: GrantId, event: Event) {
+    fn poll(&mut self, device: GrantId, interval: Duration, event: Event) {
         let (report, mut is_first) = (&mut self.report, false);
         let device = self.devices.entry(device, || {
             is_first = true;
@@ -119,8 +108,8 @@ impl Collector {
             report.spent_secrets += u64::from(end == End::Token);
         } else if !is_first {
             let gap = event.at.saturating_sub(device.latest_poll);
-            let slowed = self.interval.saturating_add(STEP.saturating_mul(device.slow_downs));
-            report.early_polls += u64::from(gap < self.interval);
+            let slowed = interval.saturating_add(STEP.saturating_mul(device.slow_downs));
+            report.early_polls += u64::from(gap < interval);
             report.slow_downs_ignored += u64::from(device.slow_downs > 0 && gap < slowed);
         }
         device.latest_poll = event.at;
@@ -160,14 +149,14 @@ mod tests {
         Event {
             at: Duration::from_secs(at),
             operation: Some(Operation::CreateToken),
-            grant: Some(Presented { kind, id: GrantId::of_text(secret), rotates: true }),
+            grant: Some(Presented { kind, id: GrantId::of_text(secret), rotates: true, interval: INTERVAL }),
             has_secret_in_query: false,
             answer,
         }
     }
 
     fn report(events: &[Event]) -> Report {
-        let mut collector = Collector::new(INTERVAL);
+        let mut collector = Collector::default();
         events.iter().for_each(|event| collector.add(*event));
         collector.report()
     }

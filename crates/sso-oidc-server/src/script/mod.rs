@@ -33,7 +33,7 @@ use crate::InjectedFault;
 /// # drop(server);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
     sign_ins: Vec<SignIn>,
 }
@@ -45,7 +45,7 @@ pub struct ScriptError(String);
 
 /// One sign-in of a script.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-struct SignIn {
+pub(crate) struct SignIn {
     /// The name or id of the client; `None` means any.
     client: Option<String>,
     start_url: Option<String>,

@@ -42,22 +42,22 @@ pub(crate) async fn start(
     let client = Found::load(state, keys).await.client;
     let name = client.as_ref().or_else(|| policy.preconfigured_clients.get(id)).map(|client| &*client.name);
     let taken = run.take(id, name, request.start_url.as_deref());
-    let Some((taken, (policy, chosen))) = taken.and_then(|taken| Some((taken, run.plan(taken, policy)?)))
-    else {
+    let Some(sign_in) = taken else {
         let store = state.store();
         let made = state.stored(store.start_device_authorization(policy, request, now, &mut entropy)).await?;
         return Ok((made, false));
     };
-    let mut source = WithUserCode(chosen.user_code);
+    let policy = sign_in.policy(policy);
+    let mut source = WithUserCode(sign_in.chosen.user_code);
     let made = state.store().start_device_authorization(&policy, request, now, &mut source);
     let made = state.stored(made).await;
     match made {
         Ok(Ok(mut device)) => {
-            let has_polls = run.started(taken, &mut device);
+            let has_polls = run.started(sign_in, &mut device);
             Ok((Ok(device), has_polls))
         }
         other => {
-            run.give_back(taken);
+            run.give_back(sign_in);
             other.map(|made| (made, false))
         }
     }
