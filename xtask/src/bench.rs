@@ -3,10 +3,10 @@
 use anyhow::{Result, bail};
 
 use crate::shell::Run;
-use crate::{footprint, instructions, interop, many, serving, workspace};
+use crate::{footprint, instructions, interop, many, serving, stores, workspace};
 
 /// `cargo xtask bench`, with the names of crates, or with one of `--instructions`, `--flows [MOST]`, `--cancel`,
-/// `--many [N] …`, `--footprint [--build]`, `--server` and `--commands`.
+/// `--many [N] …`, `--footprint [--build]`, `--server`, `--stores [--devices N]` and `--commands`.
 pub(crate) fn task(wanted: &[String]) -> Result<()> {
     match wanted {
         [flag] if flag == "--instructions" => return instructions::task(),
@@ -20,6 +20,7 @@ pub(crate) fn task(wanted: &[String]) -> Result<()> {
         }
         [flag, rest @ ..] if flag == "--footprint" => return footprint::task(rest),
         [flag] if flag == "--server" => return serving::task(),
+        [flag, args @ ..] if flag == "--stores" => return stores::task(args),
         [flag] if flag == "--commands" => return interop::commands(),
         _ => {}
     }

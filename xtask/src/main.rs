@@ -27,6 +27,7 @@ mod serving;
 mod shell;
 mod simulate;
 mod steps;
+mod stores;
 mod test;
 mod tidy;
 mod workspace;
@@ -109,8 +110,8 @@ pub(crate) const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        flags: "[--instructions|--flows|--cancel|--many|--footprint|--server|--commands] [CRATE]…",
-        about: "run the benchmarks; --instructions counts instructions and allocations beside peers, --flows runs up to a million sign-ins side by side, --cancel and --many measure the adapters, --footprint whole programs beside peers, --server the server, --commands the size of the program and its commands beside the AWS CLI",
+        flags: "[--instructions|--flows|--cancel|--many|--footprint|--server|--stores|--commands] [CRATE]…",
+        about: "run the benchmarks; --instructions counts instructions and allocations beside peers, --flows runs up to a million sign-ins side by side, --cancel and --many measure the adapters, --footprint whole programs beside peers, --server the server, --stores each store, --commands the size of the program and its commands beside the AWS CLI",
         run: bench::task,
     },
     Task { name: "help", flags: "", about: "this list", run: help },

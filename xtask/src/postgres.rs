@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::shell::Run;
 
@@ -36,7 +36,7 @@ fn tests(cluster: &Cluster) -> Result<()> {
 }
 
 /// A database that ends with this value.
-struct Cluster {
+pub(crate) struct Cluster {
     /// The programs of the server.
     programs: PathBuf,
     dir: PathBuf,
@@ -44,7 +44,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         let programs = programs()?;
         let dir = std::env::temp_dir().join(format!("sso-oidc-postgres-{}", std::process::id()));
         let mut cluster = Self { programs, dir, url: String::new() };
@@ -81,6 +81,28 @@ impl Cluster {
         quietly(Run::new("sh").args(["-c", &start]))?;
         self.url = format!("postgresql://sso:{password}@127.0.0.1:{port}/postgres");
         Ok(())
+    }
+
+    /// Returns the URL of its database, with the password.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns the number of bytes of the database on disk, after a checkpoint.
+    pub(crate) fn bytes_on_disk(&self) -> Result<u64> {
+        let (account, place) = self.url.split_once('@').context("the URL has an account")?;
+        let (_, password) = account.rsplit_once(':').context("the URL has a password")?;
+        let run = Run::new(self.programs.join("psql")).args([
+            "--no-psqlrc",
+            "--tuples-only",
+            "--no-align",
+            "--quiet",
+        ]);
+        let run = run.args(["--command", "CHECKPOINT", "--command", "SELECT pg_database_size('postgres')"]);
+        let run = run.secret_env("PGPASSWORD", password).arg(format!("postgresql://sso@{place}"));
+        let output = run.output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?.trim().parse()?)
     }
 
     fn data(&self) -> PathBuf {

@@ -11,7 +11,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -33,15 +33,20 @@ const STARTS: u32 = 20;
 /// `cargo xtask bench --server`
 pub(crate) fn task() -> Result<()> {
     Run::cargo().args(["build", "--quiet", "--release", "--package", "sso-oidc"]).go()?;
+    let peers = built()?;
+    start_and_idle(&peers)?;
+    beside_bare_hyper(&peers)?;
+    devices(&peers)
+}
+
+/// Builds the programs that our server is measured with, and returns the path of their binary.
+pub(crate) fn built() -> Result<PathBuf> {
     let manifest = workspace::root().join("xtask/peers/server/Cargo.toml");
     let target = workspace::target_dir()?.join("peers");
     let build =
         Run::cargo().args(["build", "--quiet", "--release", "--locked", "--manifest-path"]).arg(manifest);
     build.env("CARGO_TARGET_DIR", &target).go()?;
-    let peers = target.join("release/peers-server");
-    start_and_idle(&peers)?;
-    beside_bare_hyper(&peers)?;
-    devices(&peers)
+    Ok(target.join("release/peers-server"))
 }
 
 fn start_and_idle(peers: &Path) -> Result<()> {
@@ -109,7 +114,7 @@ fn devices(peers: &Path) -> Result<()> {
 
 /// Returns, for each round, the processor time of a response at each server, in microseconds, with this many waiting
 /// devices.
-fn polls(peers: &Path, targets: &[(&Server, u64)]) -> Result<Vec<Vec<f64>>> {
+pub(crate) fn polls(peers: &Path, targets: &[(&Server, u64)]) -> Result<Vec<Vec<f64>>> {
     let mut arguments: Vec<String> = ["load", CONNECTIONS, ANSWERS, ROUNDS].map(str::to_owned).to_vec();
     for (server, devices) in targets {
         arguments.extend([server.endpoint().to_owned(), server.id().to_string(), devices.to_string()]);
@@ -120,7 +125,7 @@ fn polls(peers: &Path, targets: &[(&Server, u64)]) -> Result<Vec<Vec<f64>>> {
 }
 
 /// Returns the median.
-fn median(numbers: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(numbers: impl Iterator<Item = f64>) -> f64 {
     let mut numbers: Vec<f64> = numbers.collect();
     numbers.sort_by(f64::total_cmp);
     numbers[numbers.len() / 2]
@@ -137,7 +142,7 @@ fn ask_health(endpoint: &str) -> Result<()> {
 }
 
 /// Returns the resident memory of the process, in bytes.
-fn resident(id: u32) -> Result<u64> {
+pub(crate) fn resident(id: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
     let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
     Ok(kilobytes.context("VmRSS")?.parse::<u64>()? * 1024)
@@ -151,14 +156,14 @@ fn serve(flags: &[&str]) -> Result<Server> {
 }
 
 /// Returns a command pinned to the servers' processor.
-fn pinned(program: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn pinned(program: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", "0"]).arg(program).args(arguments);
     command
 }
 
 /// Runs a program of the peers, and returns its output.
-fn run(peers: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
+pub(crate) fn run(peers: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
     let output = Run::new("taskset").args(["-c", "1"]).arg(peers).args(arguments).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(output.stdout)
