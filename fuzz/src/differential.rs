@@ -365,6 +365,8 @@ fn requests(said: &Spelling<'_>, body: &[u8]) {
                 } else {
                     let method = said.text("token_endpoint_auth_method");
                     assert_eq!(read.client_type == "public", method == Some("none"));
+                    let algorithm = said.text("id_token_signed_response_alg");
+                    assert_eq!(read.id_token_signed_response_alg.as_deref(), algorithm);
                 }
             }
             ServerRequest::StartDeviceAuthorization(read) => {
@@ -391,11 +393,14 @@ fn metadata(object: &Object, response: &Response<&[u8]>) {
     assert_eq!(read.token_endpoint.as_deref(), said.text("token_endpoint"));
     assert_eq!(read.registration_endpoint.as_deref(), said.text("registration_endpoint"));
     assert_eq!(read.revocation_endpoint.as_deref(), said.text("revocation_endpoint"));
+    assert_eq!(read.introspection_endpoint.as_deref(), said.text("introspection_endpoint"));
+    assert_eq!(read.userinfo_endpoint.as_deref(), said.text("userinfo_endpoint"));
     let is_list = |value: &Value| value.as_array().is_some_and(|list| list.iter().all(Value::is_string));
     for (name, list) in [
         ("grant_types_supported", &read.grant_types_supported),
         ("token_endpoint_auth_methods_supported", &read.token_endpoint_auth_methods_supported),
         ("scopes_supported", &read.scopes_supported),
+        ("claims_supported", &read.claims_supported),
     ] {
         let value = said.member(name);
         // A value that is not a list of strings counts as absent.

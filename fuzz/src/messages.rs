@@ -249,6 +249,8 @@ fn metadata(bytes: &mut Unstructured<'_>) -> Result<Metadata> {
     metadata.token_endpoint = of(bytes, text)?;
     metadata.registration_endpoint = of(bytes, text)?;
     metadata.revocation_endpoint = of(bytes, text)?;
+    metadata.introspection_endpoint = of(bytes, text)?;
+    metadata.userinfo_endpoint = of(bytes, text)?;
     metadata.grant_types_supported = list(bytes)?;
     metadata.token_endpoint_auth_methods_supported = list(bytes)?;
     metadata.scopes_supported = list(bytes)?;
@@ -258,5 +260,6 @@ fn metadata(bytes: &mut Unstructured<'_>) -> Result<Metadata> {
     metadata.response_types_supported = list(bytes)?;
     metadata.subject_types_supported = list(bytes)?;
     metadata.id_token_signing_alg_values_supported = list(bytes)?;
+    metadata.claims_supported = list(bytes)?;
     Ok(metadata)
 }

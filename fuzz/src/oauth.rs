@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use oidc_proto::oauth::{Provider, RevocationRequest};
+use oidc_proto::oauth::{IntrospectionRequest, Provider, RevocationRequest, bearer_token};
 use oidc_proto::{
     Answer, Call, CreateTokenRequest, Dialect, Endpoint, Fault, FaultCode, Operation, RegisterClientRequest,
-    ServerRequest, Service, StartDeviceAuthorizationRequest,
+    Secret, ServerRequest, Service, StartDeviceAuthorizationRequest,
 };
 
 use crate::hide::{hide_authorization, hide_registration, hide_request, hide_revocation, hide_token};
@@ -94,6 +94,7 @@ pub fn oauth_request(data: &[u8]) {
             }
         }
     }
+    shows(&map);
     let operation = match operation {
         b'r' => Operation::RegisterClient,
         b's' => Operation::StartDeviceAuthorization,
@@ -123,7 +124,30 @@ pub fn oauth_request(data: &[u8]) {
     }
 }
 
+/// Reads the access token of a request to a resource (RFC 6750 §2.1).
+fn shows(headers: &HeaderMap) {
+    let header = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    match bearer_token(headers) {
+        Ok(token) => {
+            let text = token.expose();
+            assert!(header.windows(text.len()).any(|part| part == text.as_bytes()));
+            assert!(!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b','));
+            assert_eq!(format!("{token:?}"), format!("{:?}", Secret::from("")), "a token is not shown");
+        }
+        Err(error) => {
+            let response = error.encode();
+            assert!(response.status().is_client_error() && response.headers().contains_key(WWW_AUTHENTICATE));
+            assert_eq!(response.body().bytes().is_empty(), error.code().is_none());
+        }
+    }
+}
+
 fn revoke(headers: &HeaderMap, body: &[u8]) {
+    // The two requests have the same parameters (RFC 7662 §2.1, RFC 7009 §2.1).
+    let asked = IntrospectionRequest::decode_request(headers, body);
+    let revoked = RevocationRequest::decode_request(headers, body);
+    let parts = |asked: IntrospectionRequest| (asked.client, asked.token, asked.hint);
+    assert_eq!(asked.map(parts), revoked.map(|revoked| (revoked.client, revoked.token, revoked.hint)));
     match RevocationRequest::decode_request(headers, body) {
         Ok(read) => {
             let request = read.encode(&service()).expect("it has a URL for it");

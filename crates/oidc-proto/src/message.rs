@@ -87,6 +87,9 @@ pub struct RegisterClientRequest {
     pub issuer_url: Option<String>,
     /// `entitledApplicationArn`: an application whose entitlements limit the tokens.
     pub entitled_application_arn: Option<String>,
+    /// `id_token_signed_response_alg`: the algorithm of the client's ID tokens (OpenID Connect Dynamic Client
+    /// Registration §2). Without it a client may assume RS256. AWS's dialect does not have it.
+    pub id_token_signed_response_alg: Option<String>,
 }
 
 impl RegisterClientRequest {
@@ -101,6 +104,7 @@ impl RegisterClientRequest {
             grant_types: Vec::new(),
             issuer_url: None,
             entitled_application_arn: None,
+            id_token_signed_response_alg: None,
         }
     }
 

@@ -13,7 +13,7 @@ use oidc_proto::{
 };
 
 use crate::entropy::entropy;
-use crate::openid::id_token;
+use crate::openid::{id_token, keys};
 use crate::reply::{self, Reply};
 #[cfg(feature = "script")]
 use crate::script::play;
@@ -142,7 +142,9 @@ async fn oauth(context: &Context<'_>, operation: Operation) -> Result<Response<B
     match request {
         ServerRequest::RegisterClient(request) => {
             // The service may grant less than the client asked for.
-            let request = granted_registration(&request);
+            let mut request = granted_registration(&request);
+            // OpenID Connect Dynamic Client Registration §3.2: a server may replace a value, and says so.
+            request.id_token_signed_response_alg = Some(keys::ALGORITHM.to_owned());
             let made = state.stored(store.register_oauth_client(policy, &request, now, &mut entropy)).await;
             let registration = made.map_err(in_oauth)??;
             Ok(oauth::encode_registration(&registration, &request))

@@ -294,3 +294,18 @@ fn introspection_tells_nothing_to_another_client_or_to_one_that_does_not_prove_i
     let nothing = introspect(&mut http, &[], &[("client_id", "public")]);
     assert_eq!((nothing.status, text(&nothing.json(), "error")), (400, "invalid_request"));
 }
+
+#[test]
+fn a_registration_says_how_its_id_tokens_are_signed_whatever_the_client_asked_for() {
+    let server = server();
+    let mut http = Http::to(&server);
+    for asked in
+        [json!({"client_name": "n"}), json!({"client_name": "n", "id_token_signed_response_alg": "RS256"})]
+    {
+        let registered = http.post("/oauth/register", &asked);
+        assert_eq!(
+            (registered.status, text(&registered.json(), "id_token_signed_response_alg")),
+            (201, "ES256")
+        );
+    }
+}

@@ -4,9 +4,12 @@ mod common;
 
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::{Http, START_URL, poll, start, text};
 use serde_json::{Value, json};
 use sso_oidc_server::{Approval, Client, Config, InProcess, Script, ServeError, SlowDown, TestServer};
+use sha2::{Digest as _, Sha256};
 
 fn server(script: &str) -> TestServer {
     with(Config::default().with_approval(Approval::Manual), script)
@@ -76,6 +79,18 @@ fn codes_tokens_and_lifetimes_are_the_chosen_ones_and_work() {
     let tokens = poll(&mut http, "my-tool", &device).json();
     assert_eq!(text(&tokens, "access_token"), "the-access-token");
     assert_eq!((text(&tokens, "refresh_token"), &tokens["expires_in"]), ("the-refresh-token", &json!(900)));
+    let payload = text(&tokens, "id_token").split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    let hash = &Sha256::digest("the-access-token")[..16];
+    assert_eq!(
+        text(&claims, "at_hash"),
+        URL_SAFE_NO_PAD.encode(hash),
+        "it is of the token that the client got"
+    );
+    let bearer = [("Authorization", "Bearer the-access-token")];
+    assert_eq!(http.send("GET", "/oauth/userinfo", &bearer, "").json(), json!({ "sub": "person" }));
+    let about = [("token", "the-access-token"), ("client_id", "my-tool")];
+    assert_eq!(http.form("/oauth/introspect", &[], &about).json()["active"], true);
 
     let header = [("x-amz-sso_bearer_token", "the-access-token")];
     assert_eq!(http.send("GET", "/assignment/accounts", &header, "").status, 200);

@@ -171,6 +171,7 @@ pub(crate) fn register_from(body: &[u8]) -> Result<RegisterClientRequest, Fault>
         grant_types: list(members.grant_types, "grantTypes")?,
         issuer_url: optional(members.issuer_url, "issuerUrl")?,
         entitled_application_arn: optional(members.entitled_application_arn, "entitledApplicationArn")?,
+        id_token_signed_response_alg: None,
     })
 }
 

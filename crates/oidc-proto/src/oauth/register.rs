@@ -34,6 +34,8 @@ struct RegistrationRequestBody<'a> {
     application_type: Option<&'static str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token_signed_response_alg: Option<&'a str>,
 }
 
 fn is_empty(list: &&[String]) -> bool {
@@ -68,6 +70,7 @@ fn metadata(request: &RegisterClientRequest) -> RegistrationRequestBody<'_> {
             .any(|uri| uri.starts_with("http://"))
             .then_some("native"),
         scope: request.scopes.join(" "),
+        id_token_signed_response_alg: request.id_token_signed_response_alg.as_deref(),
     }
 }
 
@@ -82,6 +85,8 @@ struct Metadata<'a> {
     redirect_uris: Texts,
     #[serde(borrow)]
     scope: Text<'a>,
+    #[serde(borrow)]
+    id_token_signed_response_alg: Text<'a>,
 }
 
 /// Decodes a registration request. Any authentication method but `none` makes a confidential client.
@@ -98,6 +103,7 @@ pub(crate) fn from_body(body: &[u8]) -> Result<RegisterClientRequest, Fault> {
     }
     request.grant_types = list(metadata.grant_types, "grant_types")?;
     request.redirect_uris = list(metadata.redirect_uris, "redirect_uris")?;
+    request.id_token_signed_response_alg = metadata.id_token_signed_response_alg.into_non_empty();
     request.scopes = scope_list(metadata.scope.non_empty().unwrap_or_default());
     Ok(request)
 }

@@ -73,6 +73,7 @@ prop_compose! {
             if !is_public {
                 "confidential".clone_into(&mut request.client_type);
             }
+            request.id_token_signed_response_alg = application;
             // An empty list is written as the device flow's grants.
             request.grant_types.push("refresh_token".to_owned());
         }
