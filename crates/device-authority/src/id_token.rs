@@ -32,8 +32,8 @@ pub struct IdTokenClaims {
     pub expires_at: u64,
 }
 
-/// Returns the claims of the ID token that belongs to this successful response of [`create_token`](crate::create_token);
-/// `None` if it has none. `records` and `request` are those of the response.
+/// Returns the claims of the ID token that belongs to this success of [`create_token`](crate::create_token); `None` if
+/// it has none. `records` and `request` are those of the response.
 ///
 /// A token has an ID token if its scopes include `openid`, in every grant and both dialects. A refresh without that
 /// scope has none, and neither has a sign-in whose records do not say who approved, from an earlier version.

@@ -29,8 +29,10 @@ pub(crate) fn openid(context: &Context<'_>) -> Response<Body> {
 }
 
 /// Returns the members of both standards. A client registers any scope it likes, so they name the one with a meaning
-/// here, as RFC 8414 §2 permits. They name no `prompt_values_supported` either. That member obliges a server to refuse every other prompt with a 400,
-/// and OpenID Connect Core §3.1.2.1 prefers to ignore those.
+/// here, as RFC 8414 §2 permits.
+///
+/// They name no `prompt_values_supported`. That member obliges a server to refuse every other prompt with a 400, and
+/// OpenID Connect Core §3.1.2.1 prefers to ignore those.
 fn metadata(state: &State) -> Metadata {
     let public_url = &state.hosts.public_url;
     let url = |path: &str| Some(format!("{public_url}{path}"));

@@ -80,6 +80,9 @@
 //! names none. A token with scopes comes with a refresh token. Revoking a refresh token ends its sign-in.
 //! Access tokens are opaque. The portal accepts them until they expire, are revoked, or their sign-in ends.
 //!
+//! A token with the scope `openid` comes with an ID token (OpenID Connect Core §2), in both dialects. Its key derives
+//! from the secret of the store, so the servers of one store share it. A new key signs every thirty days.
+//!
 //! [`Config::with_accounts`] sets the portal's accounts and roles. Role credentials are random, and no service
 //! accepts them.
 //!

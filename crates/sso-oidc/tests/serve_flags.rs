@@ -5,6 +5,7 @@ mod common;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
+use base64::Engine as _;
 use common::{Program, Serving};
 
 /// Returns a port that was free a moment ago.
@@ -31,6 +32,7 @@ fn a_wrong_value_is_refused_with_an_example_of_a_right_one() {
         (["serve", "--device-ttl", "0"], "15m"),
         (["serve", "--access-ttl", "500ms"], "at least one second"),
         (["serve", "--refresh-ttl", "never"], "90d"),
+        (["serve", "--id-token-ttl", "0"], "15m"),
         (["serve", "--retry-after", "soon"], "at least one second"),
         (["token", "--lock-timeout", "1 s"], "500ms"),
     ] {
@@ -82,11 +84,18 @@ fn lifetimes_are_those_of_the_flags() {
         "1h",
         "--refresh-ttl",
         "1s",
+        "--id-token-ttl",
+        "5m",
     ]);
     let [client, token] = sign_in(&serving, &[]);
     let seconds = |name: &str| client[name].as_u64().unwrap();
     assert_eq!(seconds("clientSecretExpiresAt") - seconds("clientIdIssuedAt"), 3600);
     assert_eq!(token["expiresIn"], 900);
+    let [_, token] = sign_in(&serving, &["openid"]);
+    let payload = token["idToken"].as_str().unwrap().split('.').nth(1).unwrap();
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 300);
     let [client, token] = sign_in(&serving, &["sso:account:access"]);
     let refresh = serde_json::json!({
         "clientId": client["clientId"], "clientSecret": client["clientSecret"],

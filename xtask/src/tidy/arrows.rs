@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that use sockets, clocks, files or entropy. A pure crate must not depend on them, even indirectly.
+/// `rand_core` is none of them: it has traits, and the entropy is in `getrandom`.
 const IO: &[&str] = &[
     "async-io",
     "async-std",
@@ -58,7 +59,6 @@ const IO: &[&str] = &[
     "openssl",
     "polling",
     "rand",
-    "rand_core",
     "reqwest",
     "ring",
     "rustix",

@@ -68,7 +68,8 @@ pub(crate) fn token(
 pub struct Exchanged {
     /// The reply.
     pub reply: Result<Token, Fault>,
-    /// The claims of the ID token that belongs to the reply, if it has one; see [`id_token_claims`]. A server signs them.
+    /// The claims of the ID token that belongs to the reply, if it has one; see [`id_token_claims`]. A server signs
+    /// them.
     pub id_token: Option<Box<IdTokenClaims>>,
     /// Whether the request ends a sign-in, because it used a code or refresh token again.
     pub ends_sign_in: bool,

@@ -1,8 +1,9 @@
 //! The OAuth dialect: form-encoded requests, snake_case JSON responses.
 //!
 //! RFC 8628 §3.1–3.5 (device authorization), RFC 6749 §5–6 (tokens, refresh), RFC 7591 (registration), RFC 7009
-//! (revocation), RFC 7662 (introspection), RFC 8414 and OpenID Connect Discovery (metadata). An OpenID provider also has
-//! UserInfo (OpenID Connect Core §5.3), at which an access token is shown (RFC 6750).
+//! (revocation), RFC 8414 and OpenID Connect Discovery (metadata).
+//!
+//! Server side only: introspection (RFC 7662), and UserInfo (OpenID Connect Core §5.3) with its token (RFC 6750).
 
 pub(crate) mod answer;
 mod bearer;

@@ -12,9 +12,9 @@ use super::InjectedFault;
 /// operations that have the answer.
 ///
 /// The notation is `NAME[=BYTES][@OPERATION][:REQUESTS]`. The operation is `register`, `authorize` or `poll`
-/// in either dialect. OAuth also has `revoke`, `introspect` and `discover`, the portal `accounts`, `roles`, `credentials`
-/// and `logout`. The browser's `/authorize` is `page`. The requests are `N`, `N-M` or `N-`, counted from 1 for
-/// each operation:
+/// in either dialect. OAuth also has `revoke`, `introspect` and `discover`. The portal has `accounts`, `roles`,
+/// `credentials` and `logout`. The browser's `/authorize` is `page`. The requests are `N`, `N-M` or `N-`, counted from
+/// 1 for each operation:
 ///
 /// ```
 /// use sso_oidc_server::{InjectedFault, Operation, FaultRule};

@@ -33,6 +33,10 @@ pub(super) struct RulesArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration::lifetime)]
     refresh_ttl: Option<Duration>,
 
+    /// The lifetime of an ID token, which a token with the scope openid brings [default: 1h]
+    #[arg(long, value_name = "DURATION", value_parser = duration::lifetime)]
+    id_token_ttl: Option<Duration>,
+
     /// The lifetime of a client's registration, in both dialects; the real service uses 90d. A client with an expired
     /// one gets invalid_client [default: 90d]
     #[arg(long, value_name = "DURATION", value_parser = duration::lifetime)]
@@ -98,6 +102,9 @@ impl RulesArgs {
         }
         if let Some(ttl) = self.refresh_ttl {
             config.policy.refresh_ttl = ttl;
+        }
+        if let Some(ttl) = self.id_token_ttl {
+            config.policy.id_token_ttl = ttl;
         }
         if let Some(ttl) = self.registration_ttl {
             config.policy.registration_ttl = ttl;

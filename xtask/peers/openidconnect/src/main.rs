@@ -1,5 +1,5 @@
-//! The `openidconnect` crate against a server: discovery alone, or a whole sign-in. `ISSUER` says where, and `CLIENT_ID`
-//! with `FLOW` (`device` or `code`) as whom and how. The crate verifies the ID token with the keys of the server.
+//! The `openidconnect` crate against a server: discovery alone, or a whole sign-in. `ISSUER` says where, `CLIENT_ID` as
+//! whom, and `FLOW` (`device` or `code`) how. The crate verifies the ID token with the keys of the server.
 //!
 //! What it read goes to standard output, a word and its value a line.
 

@@ -10,6 +10,7 @@ const SAMPLES: &[(&str, &[&str], &[&str])] = &[
     ("device-ttl", &["42s"], &[]),
     ("access-ttl", &["15m"], &[]),
     ("refresh-ttl", &["1h"], &[]),
+    ("id-token-ttl", &["5m"], &[]),
     ("registration-ttl", &["2h"], &[]),
     ("slow-down", &["strict"], &[]),
     ("refresh", &["reuse"], &[]),
