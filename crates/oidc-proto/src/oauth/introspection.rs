@@ -10,16 +10,12 @@ use crate::{Body, Client, Fault, Secret, UnixSeconds, json};
 /// A request about the state of a token (RFC 7662 §2.1).
 ///
 /// ```
-/// use oidc_proto::FaultCode;
 /// use oidc_proto::oauth::{IntrospectionRequest, TokenTypeHint};
-/// # let form = http::HeaderValue::from_static("application/x-www-form-urlencoded");
-/// let headers = http::HeaderMap::from_iter([(http::header::CONTENT_TYPE, form)]);
-/// let body = b"client_id=my-tool&token=r&token_type_hint=refresh_token";
-/// let request = IntrospectionRequest::decode_request(&headers, body)?;
-/// assert_eq!((request.token.expose(), request.hint), ("r", Some(TokenTypeHint::RefreshToken)));
-/// let fault = IntrospectionRequest::decode_request(&headers, b"client_id=my-tool").unwrap_err();
-/// assert_eq!(fault.code, FaultCode::InvalidRequest);
-/// # Ok::<(), oidc_proto::Fault>(())
+/// use oidc_proto::{Client, Secret};
+/// let ask = IntrospectionRequest::access_token(Client::public("my-tool"), Secret::from("a"));
+/// assert_eq!(ask.hint, Some(TokenTypeHint::AccessToken));
+/// let ask = IntrospectionRequest::refresh_token(Client::public("my-tool"), Secret::from("r"));
+/// assert_eq!(ask.hint, Some(TokenTypeHint::RefreshToken));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -47,6 +43,19 @@ impl IntrospectionRequest {
 
     /// Server side: decodes the request with these headers and this body. The client authenticates as at the token
     /// endpoint.
+    ///
+    /// ```
+    /// use oidc_proto::FaultCode;
+    /// use oidc_proto::oauth::{IntrospectionRequest, TokenTypeHint};
+    /// # let form = http::HeaderValue::from_static("application/x-www-form-urlencoded");
+    /// let headers = http::HeaderMap::from_iter([(http::header::CONTENT_TYPE, form)]);
+    /// let body = b"client_id=my-tool&token=r&token_type_hint=refresh_token";
+    /// let request = IntrospectionRequest::decode_request(&headers, body)?;
+    /// assert_eq!((request.token.expose(), request.hint), ("r", Some(TokenTypeHint::RefreshToken)));
+    /// let fault = IntrospectionRequest::decode_request(&headers, b"client_id=my-tool").unwrap_err();
+    /// assert_eq!(fault.code, FaultCode::InvalidRequest);
+    /// # Ok::<(), oidc_proto::Fault>(())
+    /// ```
     ///
     /// # Errors
     /// Returns the fault to send.
