@@ -73,12 +73,12 @@ impl IntrospectionRequest {
 /// use oidc_proto::UnixSeconds;
 /// use oidc_proto::oauth::{ActiveToken, Introspection};
 ///
-/// assert_eq!(Introspection::Inactive.encode().body().bytes(), br#"{"active":false}"#);
+/// assert_eq!(Introspection::Inactive.encode().body().as_ref(), br#"{"active":false}"#);
 /// let mut token = ActiveToken::new("my-tool", UnixSeconds::new(1_700_000_000));
 /// token.scope = vec!["openid".to_owned()];
 /// token.subject = Some("person".to_owned());
 /// let json = r#"{"active":true,"scope":"openid","client_id":"my-tool","exp":1700000000,"sub":"person"}"#;
-/// assert_eq!(Introspection::Active(token).encode().body().bytes(), json.as_bytes());
+/// assert_eq!(Introspection::Active(token).encode().body().as_ref(), json.as_bytes());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(

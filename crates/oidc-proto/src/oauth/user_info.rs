@@ -11,7 +11,7 @@ use crate::{Body, json};
 /// use oidc_proto::oauth::UserInfo;
 /// let response = UserInfo::new("248289761001").encode();
 /// assert_eq!(response.headers()["content-type"], "application/json");
-/// assert_eq!(response.body().bytes(), br#"{"sub":"248289761001"}"#);
+/// assert_eq!(response.body().as_ref(), br#"{"sub":"248289761001"}"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
