@@ -13,7 +13,10 @@ use crate::{
 /// Returns the state of a token to the client that it was issued to. `records` has the client, and either the access
 /// token of the token's [`Selector`](crate::Selector) with its family, or the family of that selector.
 ///
-/// The client authenticates as at the token endpoint: `invalid_client`. A token that is unknown, has ended, or belongs
+/// The client authenticates as at the token endpoint: `invalid_client`. One without a secret proves only that it holds
+/// the token, and learns of it no more than the token's response said.
+///
+/// A token that is unknown, has ended, or belongs
 /// to another client is inactive, and nothing tells these apart (RFC 7662 §2.2 and §4). So is a refresh token that was
 /// rotated out. Its client may have lost the successor, so asking about it ends no sign-in, as presenting it does.
 ///

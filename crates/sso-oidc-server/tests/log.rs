@@ -39,16 +39,16 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
-/// Signs in with an authorization code, repeats it, and returns the secrets.
+/// Signs in with an authorization code, asks about the token, repeats the code, and returns the secrets.
 fn sign_in_with_a_code(http: &mut Http) -> Vec<String> {
     const CALLBACK: &str = "http://127.0.0.1:1/sentinel";
     let client = http.register(&json!({
-        "clientName": "t", "clientType": "public", "scopes": ["s"],
+        "clientName": "t", "clientType": "public", "scopes": ["s", "openid"],
         "grantTypes": ["authorization_code", "refresh_token"], "redirectUris": [CALLBACK],
     }));
     let path = format!(
         "/authorize?response_type=code&client_id={}&redirect_uri={CALLBACK}&state=sentinel\
-         &code_challenge={CHALLENGE}&code_challenge_method=S256",
+         &nonce=sentinel&code_challenge={CHALLENGE}&code_challenge_method=S256",
         client.id
     );
     let page = http.get(&path);
@@ -64,9 +64,17 @@ fn sign_in_with_a_code(http: &mut Http) -> Vec<String> {
         "code": code, "redirectUri": CALLBACK, "codeVerifier": VERIFIER,
     });
     let token = http.post("/token", &grant).json();
-    assert_eq!(http.post("/token", &grant).status, 400);
     let text = |name: &str| token[name].as_str().unwrap().to_owned();
-    vec![client.secret, code, csrf, text("accessToken"), text("refreshToken")]
+    let bearer = format!("Bearer {}", text("accessToken"));
+    assert_eq!(http.send("GET", "/oauth/userinfo", &[("Authorization", &bearer)], "").status, 200);
+    let about = [
+        ("client_id", client.id.as_str()),
+        ("client_secret", &client.secret),
+        ("token", &text("refreshToken")),
+    ];
+    assert_eq!(http.form("/oauth/introspect", &[], &about).status, 200);
+    assert_eq!(http.post("/token", &grant).status, 400);
+    vec![client.secret, code, csrf, text("accessToken"), text("refreshToken"), text("idToken")]
 }
 
 #[test]
@@ -148,7 +156,7 @@ fn a_whole_sign_in_at_trace_level_leaves_no_secret_and_no_code_in_the_log() {
     assert!(refused.contains("sent=400") && refused.contains("error=\"invalid_request\""), "{log}");
     assert_eq!(
         log.lines().filter(|line| line.contains("answered")).count(),
-        16,
+        18,
         "one line a request:\n{log}"
     );
 }
