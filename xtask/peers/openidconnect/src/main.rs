@@ -15,9 +15,9 @@ use openidconnect::core::{
 };
 use openidconnect::reqwest::blocking::Client as Http;
 use openidconnect::{
-    AccessTokenHash, AdditionalProviderMetadata, AuthorizationCode, ClientId, CsrfToken, DeviceAuthorizationUrl,
-    IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, ProviderMetadata, RedirectUrl, Scope,
-    TokenResponse as _, reqwest, url::Url,
+    AccessTokenHash, AdditionalProviderMetadata, AuthorizationCode, ClientId, CsrfToken,
+    DeviceAuthorizationUrl, IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, ProviderMetadata,
+    RedirectUrl, Scope, TokenResponse as _, reqwest, url::Url,
 };
 use serde::{Deserialize, Serialize};
 
@@ -89,11 +89,14 @@ fn by_code(metadata: Metadata, http: &Http) -> Result<(), Anything> {
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let flow = CoreAuthenticationFlow::AuthorizationCode;
     let request = client.authorize_url(flow, CsrfToken::new_random, Nonce::new_random);
-    let (page, state, nonce) = request.add_scope(Scope::new("email".to_owned())).set_pkce_challenge(challenge).url();
+    let (page, state, nonce) =
+        request.add_scope(Scope::new("email".to_owned())).set_pkce_challenge(challenge).url();
     let answer = http.get(page).send()?;
     let target = answer.headers().get("location").ok_or("no redirect")?.to_str()?;
     let target = Url::parse(target)?;
-    let parameter = |name: &str| target.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned());
+    let parameter = |name: &str| {
+        target.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+    };
     if parameter("state").as_ref() != Some(state.secret()) {
         return Err("another state came back".into());
     }
