@@ -40,7 +40,7 @@ fn a_provider_is_discovered_and_the_token_is_printed_in_oauths_words() {
     assert!(!run.stderr.contains("WARNING"), "{run:?}");
     let token = run.json();
     let keys: Vec<&str> = token.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["access_token", "expires_in", "refresh_token", "scope", "token_type"]);
+    assert_eq!(keys, ["access_token", "expires_in", "id_token", "refresh_token", "scope", "token_type"]);
     assert_eq!(token["scope"], "openid email");
     assert!(!program.home.path().join(".aws").exists(), "AWS's cache is not for this");
     assert_eq!(
