@@ -10,7 +10,7 @@ use oidc_proto::{
 use crate::entropy::secret_with_fingerprint;
 use crate::{
     Authentication, Change, ClientRecord, CodeRecord, CodeStatus, Entropy, Fingerprint, Moment, NoEntropy,
-    ServerPolicy, UserDecision, client, proof, redirect, scope,
+    ServerPolicy, Subject, UserDecision, client, proof, redirect, scope,
 };
 
 /// The longest `nonce` that is kept, in bytes. Clients send a hash or a random value.
@@ -183,7 +183,7 @@ pub fn authorize(
 ///
 /// A form that is pressed twice brings the same response twice, because a browser shows the response to the last
 /// of two clicks. A second code would be one that no client waits for. A denial has a record too, so the form of
-/// a denied request brings no code.
+/// a denied request brings no code, and that of one person brings none to another.
 ///
 /// ```
 /// use core::time::Duration;
@@ -226,9 +226,11 @@ pub fn authorize_form(
         return (Err(error), None);
     }
     let response = || AuthorizationResponse::code(code.clone()).with_state(request.state.clone());
-    match (earlier.map(|earlier| (earlier.status, now < earlier.expires_at)), decision) {
-        (Some((CodeStatus::Unused, true)), UserDecision::Approve(_)) => return (Ok(response()), None),
-        (Some((CodeStatus::Denied, _)), UserDecision::Deny) => return (Err(denied()), None),
+    match (earlier.map(|earlier| (earlier, earlier.status, now < earlier.expires_at)), decision) {
+        (Some((code, CodeStatus::Unused, true)), UserDecision::Approve(subject)) if is_by(code, subject) => {
+            return (Ok(response()), None);
+        }
+        (Some((_, CodeStatus::Denied, _)), UserDecision::Deny) => return (Err(denied()), None),
         (Some(_), _) => return (Err(AuthorizationError::Decided), None),
         (None, _) => {}
     }
@@ -242,6 +244,11 @@ pub fn authorize_form(
     };
     let record = record(policy, request, fingerprint, Decided { decision, status, life }, now);
     (result, Some(Change::AddCode(record)))
+}
+
+/// Returns whether this person approved the code. The record of an earlier version does not tell.
+fn is_by(code: &CodeRecord, subject: Subject) -> bool {
+    code.authentication.as_ref().is_none_or(|approval| approval.subject == subject)
 }
 
 fn denied() -> AuthorizationError {

@@ -63,6 +63,9 @@ pub enum PersonError {
     /// Too many wrong codes.
     #[error(transparent)]
     TooManyGuesses(#[from] TooManyGuesses),
+    /// The service has no person with this identifier, so nothing was decided.
+    #[error("this server has no such person")]
+    NoSuchPerson,
     /// The store does not answer, so nothing was decided.
     #[error("the server cannot reach its store")]
     Unavailable,

@@ -219,7 +219,7 @@ async fn start(
 ) -> Result<Result<DeviceAuthorization, Fault>, StoreError> {
     let (made, is_scripted) = issue(state, policy, request, now).await?;
     let decision = match state.approval {
-        Approval::Auto => Some(UserDecision::APPROVE),
+        Approval::Auto => Some(state.people.approval()),
         Approval::Deny => Some(UserDecision::Deny),
         Approval::Manual | Approval::AfterPolls(_) | Approval::Expire => None,
     };
@@ -270,7 +270,7 @@ pub(crate) async fn exchange(
     has_person: bool,
 ) -> Result<Exchanged, StoreError> {
     if has_person
-        && let Some((polls_before, decision)) = simulated_person::decision_after_polls(&state.approval)
+        && let Some((polls_before, decision)) = simulated_person::decision_after_polls(state)
     {
         let decided =
             simulated_person::decide_after_polls(state, &request.grant, polls_before, decision, now);

@@ -81,7 +81,40 @@ impl Handle {
     /// # Errors
     /// [`PersonError`] if the code is unknown, expired or decided.
     pub fn approve(&self, user_code: &str) -> Result<(), PersonError> {
-        self.decide(user_code, UserDecision::APPROVE)
+        self.decide(user_code, self.state.people.approval())
+    }
+
+    /// Approves the device that shows this user code, as the person of [`crate::Config::with_people`] with this
+    /// subject; see [`Handle::approve`], which is the first person.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sso_oidc_server::{Client, Config, InProcess, People, Person, PersonError, Subject};
+    ///
+    /// let people = People::new([Person::new(Subject::new("alice")?), Person::new(Subject::new("bob")?)])?;
+    /// let config = Config::default().with_client(Client::public("my-tool")).with_people(people);
+    /// let service = InProcess::new(config, || Duration::ZERO)?;
+    /// let handle = service.handle();
+    /// # let url = format!("{}/oauth/device_authorization", service.endpoint());
+    /// # let ask = http::Request::post(url).header("content-type", "application/x-www-form-urlencoded");
+    /// service.answer(&ask.body(&b"client_id=my-tool"[..])?); // a device asks
+    /// let user_code = handle.pending().pop().ok_or("a device waits")?;
+    /// assert_eq!(handle.approve_as(&user_code, "carol"), Err(PersonError::NoSuchPerson));
+    /// handle.approve_as(&user_code, "bob")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PersonError::NoSuchPerson`], and the same as for [`Handle::approve`].
+    pub fn approve_as(&self, user_code: &str, subject: &str) -> Result<(), PersonError> {
+        self.decide(user_code, self.approval_of(Some(subject))?)
+    }
+
+    /// Returns the approval of the person with this subject, or of the first person.
+    pub(crate) fn approval_of(&self, subject: Option<&str>) -> Result<UserDecision, PersonError> {
+        let people = &self.state.people;
+        let person = subject.map_or_else(|| Some(people.first()), |subject| people.named(subject));
+        person.map(|person| UserDecision::Approve(person.subject())).ok_or(PersonError::NoSuchPerson)
     }
 
     /// Denies the device that shows this user code. Its next poll gets `access_denied`.

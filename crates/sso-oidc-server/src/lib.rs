@@ -94,7 +94,8 @@
 //!
 //! The page's form is a stable interface. GET `/device?user_code=CODE` sets the cookie `device_csrf` and has
 //! a hidden field `csrf`. POST `/device` as `application/x-www-form-urlencoded` needs that cookie and the
-//! fields `user_code`, `csrf` and `action`. `action` is `approve` or `deny`. Status 200 means success. The header
+//! fields `user_code`, `csrf` and `action`. `action` is `approve` or `deny`. With [`Config::with_people`] the field
+//! `subject` says who approves; without the field it is the first person. Status 200 means success. The header
 //! `x-device-code` names the reason against a decision: `not-a-code`, `unknown`, `expired`, `decided` or
 //! `too-many-guesses`.
 //! Every page has `server: sso-oidc-server`. `sso-oidc approve CODE` and `sso-oidc deny CODE` do all of this.
@@ -137,6 +138,7 @@ mod listen;
 mod metrics;
 mod openid;
 mod page;
+mod people;
 mod portal;
 mod record;
 mod reply;
@@ -163,7 +165,7 @@ pub use config::{Config, Limits, SharedStore};
 pub use control::{Control, Device, DeviceStatus};
 pub use device_authority::{
     Capacity, ClientRecord, Counts, GuessLimit, Memory, PersonError, RegistrationKey, Rotation, ServerPolicy,
-    SlowDown, Store, StoreError, TooManyGuesses, WeakKey,
+    SlowDown, Store, StoreError, Subject, SubjectError, TooManyGuesses, WeakKey,
 };
 pub use duration::parse_duration;
 pub use error::ServeError;
@@ -172,6 +174,7 @@ pub use fault::{FaultError, FaultRule, FaultRuleError, InjectedFault};
 pub use handle::{Handle, Stats};
 pub use in_process::InProcess;
 pub use oidc_proto::{Client, Operation, Secret};
+pub use people::{People, PeopleError, Person};
 pub use record::RecordedRequest;
 pub use report::{Finding, Report};
 #[cfg(feature = "script")]

@@ -7,9 +7,9 @@ use crate::Approval;
 use crate::state::State;
 
 /// Returns the decision of the simulated person that depends on the number of polls, and that number.
-pub(crate) const fn decision_after_polls(approval: &Approval) -> Option<(u32, UserDecision)> {
-    match approval {
-        Approval::AfterPolls(polls) => Some((*polls, UserDecision::APPROVE)),
+pub(crate) const fn decision_after_polls(state: &State) -> Option<(u32, UserDecision)> {
+    match state.approval {
+        Approval::AfterPolls(polls) => Some((polls, state.people.approval())),
         Approval::Expire => Some((1, UserDecision::Expire)),
         Approval::Manual | Approval::Auto | Approval::Deny => None,
     }

@@ -24,7 +24,7 @@ use crate::request_id::RequestIds;
 use crate::router::{Handler, Route};
 #[cfg(feature = "script")]
 use crate::script::Run;
-use crate::{Account, Approval, Config, Limits, ServeError, SharedStore, TrustedProxy};
+use crate::{Account, Approval, Config, Limits, People, ServeError, SharedStore, TrustedProxy};
 
 /// The state that all connections share.
 pub(crate) struct State {
@@ -36,6 +36,8 @@ pub(crate) struct State {
     /// Whether the log has warned about an unknown client.
     pub(crate) has_advised_on_unknown_clients: AtomicBool,
     pub(crate) limits: Limits,
+    /// The people who may approve.
+    pub(crate) people: People,
     /// The accounts of the portal.
     pub(crate) accounts: Vec<Account>,
     pub(crate) clock: Clock,
@@ -142,6 +144,7 @@ impl State {
             oauth_policy,
             has_advised_on_unknown_clients: AtomicBool::new(false),
             limits: config.limits,
+            people: config.people,
             accounts: config.accounts,
             clock,
             hosts,

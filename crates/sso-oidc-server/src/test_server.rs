@@ -156,6 +156,21 @@ impl TestServer {
         self.handle.approve(user_code)
     }
 
+    /// Approves a device as the person with this subject; see [`Handle::approve_as`].
+    ///
+    /// ```
+    /// use sso_oidc_server::{PersonError, TestServer};
+    /// let server = TestServer::start();
+    /// assert_eq!(server.approve_as("BBBB-BBBB", "alice"), Err(PersonError::NoSuchPerson));
+    /// assert_eq!(server.approve_as("BBBB-BBBB", "person"), Err(PersonError::Unknown)); // no device asks
+    /// ```
+    ///
+    /// # Errors
+    /// The same as for [`Handle::approve_as`].
+    pub fn approve_as(&self, user_code: &str, subject: &str) -> Result<(), PersonError> {
+        self.handle.approve_as(user_code, subject)
+    }
+
     /// Denies a device; see [`Handle::deny`].
     ///
     /// ```

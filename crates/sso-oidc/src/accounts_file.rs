@@ -105,7 +105,11 @@ fn account(entry: AccountEntry, ids: &mut BTreeSet<String>) -> Result<Account, S
     Ok(account)
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// Reads a file of settings as text.
+///
+/// # Errors
+/// It is no regular file, is longer than 4 MiB, is not in UTF-8, or the system refuses.
+pub(crate) fn read(path: &Path) -> io::Result<String> {
     // A device may be endless, and a pipe may block.
     let found = fs::metadata(path)?;
     if !found.is_file() {

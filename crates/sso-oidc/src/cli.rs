@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::approve::DecisionArgs;
+use crate::approve::{ApproveArgs, DecisionArgs};
 use crate::cache::CacheArgs;
 use crate::completions::CompletionsArgs;
 use crate::configure::ConfigureArgs;
@@ -80,7 +80,7 @@ pub(crate) enum Command {
     /// Run a command under each injected fault of the test server, and show how it ended
     TryFaults(TryFaultsArgs),
     /// Approve a device at a running test server, as a person does in a browser
-    Approve(DecisionArgs),
+    Approve(ApproveArgs),
     /// Deny a device at a running test server, as a person does in a browser
     Deny(DecisionArgs),
     /// Check whether a server keeps the rules of the device grant (RFC 8628), and of what it is built on

@@ -120,6 +120,7 @@ const EXAMPLES: [(&str, &[&str]); 27] = [
             "sso-oidc serve --approve auto -- pytest",
             "sso-oidc serve --approve after-polls=2 --report --report-fail -- my-tool login",
             "sso-oidc serve --listen 8765 --approve auto",
+            "sso-oidc serve --listen 8765 --people people.toml",
             "sso-oidc serve --fault unavailable@poll:1",
             "sso-oidc serve --control 0 -- python3 -m unittest",
             "sso-oidc serve --listen 8765 --approve auto --metrics 9465",
@@ -133,7 +134,13 @@ const EXAMPLES: [(&str, &[&str]); 27] = [
             "sso-oidc try-faults --faults gateway-503,expired@poll:2 --approve after-polls=1 -- my-tool login",
         ],
     ),
-    ("approve", &["sso-oidc approve BCDF-GHJK --endpoint-url http://127.0.0.1:8765"]),
+    (
+        "approve",
+        &[
+            "sso-oidc approve BCDF-GHJK --endpoint-url http://127.0.0.1:8765",
+            "sso-oidc approve BCDF-GHJK --as alice",
+        ],
+    ),
     ("deny", &["sso-oidc deny BCDF-GHJK --endpoint-url http://127.0.0.1:8765"]),
     (
         "conform",

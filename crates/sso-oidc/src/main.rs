@@ -57,6 +57,7 @@ mod login;
 mod man;
 mod operations;
 mod output;
+mod people_file;
 mod picker;
 mod portal;
 mod registration_key;
@@ -79,7 +80,6 @@ use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use tracing::level_filters::LevelFilter;
 
-use approve::Decision;
 use cli::{Cli, Command};
 use environment::Environment;
 use exit::{Exit, Failure, print_data};
@@ -201,11 +201,11 @@ fn run(command: &Command, settings: &Settings) -> Result<ExitCode, Failure> {
         Command::TryFaults(args) => return try_faults::run(args, settings).map(ExitCode::from),
         Command::Approve(args) => {
             interrupt::exit_on_ctrl_c();
-            approve::run(args, Decision::Approve, settings)
+            approve::approve(args, settings)
         }
         Command::Deny(args) => {
             interrupt::exit_on_ctrl_c();
-            approve::run(args, Decision::Deny, settings)
+            approve::deny(args, settings)
         }
         Command::Demo(args) => demo::run(args, settings),
         Command::RegisterClient(args) => {

@@ -94,3 +94,45 @@ fn another_server_is_named_as_one() {
     let stderr = Program::new().run(&["deny", "BBBB-BBBB", "--endpoint-url", &closed]).fails(255);
     assert!(stderr.contains(&closed), "{stderr}");
 }
+
+#[test]
+fn a_device_is_approved_as_a_person_of_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("people.toml");
+    let people = "[[person]]\nsubject = \"alice\"\n[[person]]\nsubject = \"b<o>b&'\"\nname = \"Bob\"\n";
+    std::fs::write(&file, people).unwrap();
+    let serving = Serving::start(&["--people", file.to_str().unwrap()]);
+    for (who, said) in [(&["--as", "b<o>b&'"][..], "as b<o>b&'."), (&[], "as alice.")] {
+        let device = Device::ask(&serving.endpoint);
+        let run = device.program.run(&[&["approve", &device.user_code], who].concat());
+        assert!(run.stderr.ends_with(&format!("{said}\n")), "{}", run.stderr);
+        run.ok();
+        assert!(device.poll().json()["accessToken"].is_string());
+    }
+    let device = Device::ask(&serving.endpoint);
+    let unknown = device.program.run(&["approve", &device.user_code, "--as", "carol"]).fails(253);
+    assert!(unknown.contains("no person with the subject carol"), "{unknown}");
+    assert!(unknown.contains("it has alice, b<o>b&';"), "{unknown}");
+    assert!(device.poll().fails(254).contains("AuthorizationPending"), "nothing was decided");
+    let refused = device.program.run(&["deny", &device.user_code, "--as", "alice"]).fails(252);
+    assert!(refused.contains("--as"), "{refused}");
+}
+
+#[test]
+fn a_server_without_people_has_one() {
+    let serving = Serving::start(&[]);
+    let device = Device::ask(&serving.endpoint);
+    let unknown = device.program.run(&["approve", &device.user_code, "--as", "alice"]).fails(253);
+    assert!(unknown.contains("it has person; `serve --people FILE` names the people"), "{unknown}");
+    let run = device.program.run(&["approve", &device.user_code, "--as", "person"]);
+    assert!(run.stderr.ends_with("as person.\n"), "{}", run.stderr);
+}
+
+#[test]
+fn a_file_of_people_that_cannot_be_used_stops_the_start_with_an_example() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("people.toml");
+    std::fs::write(&file, "[[person]]\nsubject = \"a\"\n[[person]]\nsubject = \"a\"\n").unwrap();
+    let stderr = Program::new().run(&["serve", "--people", file.to_str().unwrap()]).fails(255);
+    assert!(stderr.contains("the person a occurs twice") && stderr.contains("[[person]]"), "{stderr}");
+}

@@ -103,7 +103,7 @@ fn a_code_knows_who_approved_and_the_nonce_of_its_request() {
 }
 
 #[test]
-fn the_second_press_of_a_form_does_not_change_who_approved() {
+fn the_second_press_of_a_form_is_not_for_another_person() {
     let mut bench = bench();
     let client = bench.code_client();
     let record = bench.store.client(&client.id).cloned();
@@ -116,8 +116,13 @@ fn the_second_press_of_a_form_does_not_change_who_approved() {
     let (_, change) = press(None, "alice");
     let Some(device_authority::Change::AddCode(first)) = change else { panic!("it is to be stored") };
     assert_eq!(first.authentication.as_deref().map(|approval| approval.subject), Some(person("alice")));
-    let (again, change) = press(Some(&first), "bob");
+    let (again, change) = press(Some(&first), "alice");
     assert!(again.is_ok() && change.is_none());
+    // It would sign in Bob's program as Alice.
+    let (other, change) = press(Some(&first), "bob");
+    assert_eq!((other, change), (Err(AuthorizationError::Decided), None));
+    let (of_earlier_version, _) = press(Some(&earlier(&first)), "bob");
+    assert!(of_earlier_version.is_ok());
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::FaultRule;
 use crate::Script;
 #[cfg(feature = "tls")]
 use crate::Tls;
-use crate::{Account, Approval, Control, TrustedProxy, accounts};
+use crate::{Account, Approval, Control, People, TrustedProxy, accounts};
 
 /// The number of requests that a server for tests remembers.
 pub(crate) const REMEMBERED: usize = 10_000;
@@ -107,6 +107,8 @@ pub struct Config {
     pub trusted_proxies: Vec<TrustedProxy>,
     /// Clients that need no registration.
     pub clients: Vec<ClientRecord>,
+    /// The people who may approve. Default: one person, of whom the page does not ask who it is.
+    pub people: People,
     /// The accounts and roles at the portal. Default: two accounts as examples.
     pub accounts: Vec<Account>,
     /// The number of latest requests that [`crate::Handle::requests`] returns. Default: none.
@@ -147,6 +149,7 @@ impl Default for Config {
             allowed_hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             clients: Vec::new(),
+            people: People::default(),
             accounts: accounts::example(),
             remember_requests: 0,
             report: false,

@@ -5,7 +5,7 @@ use core::time::Duration;
 use device_authority::{Capacity, ClientRecord, RegistrationKey, Rotation, ServerPolicy, SlowDown};
 use oidc_proto::Client;
 
-use crate::{Account, Approval, Config};
+use crate::{Account, Approval, Config, People};
 
 impl Config {
     /// Sets the source of decisions.
@@ -77,6 +77,13 @@ impl Config {
     #[must_use]
     pub const fn with_capacity(mut self, capacity: Capacity) -> Self {
         self.capacity = capacity;
+        self
+    }
+
+    /// Sets the people who may approve. The page asks which of them it is. A simulated person is the first one.
+    #[must_use]
+    pub fn with_people(mut self, people: People) -> Self {
+        self.people = people;
         self
     }
 

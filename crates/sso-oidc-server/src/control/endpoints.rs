@@ -137,6 +137,7 @@ impl From<PersonError> for Refusal {
         let (status, name) = match error {
             PersonError::NotACode => (StatusCode::BAD_REQUEST, "invalid_request"),
             PersonError::Unknown => (StatusCode::NOT_FOUND, "unknown_user_code"),
+            PersonError::NoSuchPerson => (StatusCode::NOT_FOUND, "unknown_person"),
             PersonError::Expired => (StatusCode::CONFLICT, "expired"),
             PersonError::Decided => (StatusCode::CONFLICT, "decided"),
             _ => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -157,6 +158,14 @@ impl From<StoreError> for Refusal {
 #[serde(deny_unknown_fields)]
 struct OfUserCode {
     user_code: String,
+}
+
+/// Without a subject, the first person approves.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfApproval {
+    user_code: String,
+    subject: Option<String>,
 }
 
 /// One of the two.
@@ -201,7 +210,11 @@ async fn perform(handle: &Handle, method: &Method, path: &str, body: &[u8]) -> R
         Ok(json!({}))
     };
     match path {
-        "/_control/approve" => decide(UserDecision::APPROVE).await,
+        "/_control/approve" => {
+            let OfApproval { user_code, subject } = read(body)?;
+            handle.settle(&user_code, handle.approval_of(subject.as_deref())?).await?;
+            Ok(json!({}))
+        }
         "/_control/deny" => decide(UserDecision::Deny).await,
         "/_control/expire" => decide(UserDecision::Expire).await,
         "/_control/devices" => {
@@ -351,6 +364,7 @@ fn device(device: &Device) -> Value {
         "scopes": device.scopes,
         "start_url": device.start_url,
         "state": device.status.name(),
+        "approved_by": device.approved_by.map(|subject| subject.to_string()),
         "expires": seconds(device.expires_at),
     })
 }

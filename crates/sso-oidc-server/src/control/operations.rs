@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use device_authority::{
     AuthorizationStatus, Change, DeviceKey, DeviceRecord, Issued, Keys, Moment, Selector, StoreError,
-    UserCode,
+    Subject, UserCode,
 };
 use oidc_proto::Secret;
 
@@ -29,6 +29,8 @@ pub struct Device {
     pub start_url: Option<String>,
     /// Its state.
     pub status: DeviceStatus,
+    /// The subject of the person who approved, until the device has its token.
+    pub approved_by: Option<Subject>,
     /// The end of its codes, on the server's clock.
     pub expires_at: SystemTime,
 }
@@ -153,6 +155,7 @@ impl Handle {
                 user_code: code.to_string(),
                 client_name: name,
                 status: DeviceStatus::of(&device, now),
+                approved_by: device.state.authentication.map(|approval| approval.subject),
                 client_id: device.client_id,
                 scopes: device.scope,
                 start_url: device.start_url,

@@ -14,7 +14,7 @@ use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderValue, Method, StatusCode};
 use oidc_proto::{AuthorizationRequest, AuthorizationResponse, FaultCode, Secret};
 
-use super::{authorize_text as text, form, is_form, page};
+use super::{authorize_text as text, form, is_form, page, who};
 use crate::authority::advise_on_unknown_clients;
 use crate::entropy::entropy;
 use crate::forms::FormId;
@@ -40,7 +40,7 @@ pub(crate) async fn authorize(context: &Context<'_>) -> Reply {
     let decision = match state.approval {
         Approval::Manual => None,
         // Nothing polls here.
-        Approval::Auto | Approval::AfterPolls(_) => Some(UserDecision::APPROVE),
+        Approval::Auto | Approval::AfterPolls(_) => Some(state.people.approval()),
         Approval::Deny => Some(UserDecision::Deny),
         Approval::Expire => Some(UserDecision::Expire),
     };
@@ -79,10 +79,9 @@ pub(crate) async fn decide_authorization(context: &Context<'_>) -> Reply {
     let Some((form, request)) = ours else {
         return page(StatusCode::FORBIDDEN, text::forged(query)).into();
     };
-    let decision = match form::field(body, "action").as_deref() {
-        Some("approve") => UserDecision::APPROVE,
-        Some("deny") => UserDecision::Deny,
-        _ => return page(StatusCode::BAD_REQUEST, text::undecided(query)).into(),
+    let decision = match who::decision(&state.people, body) {
+        Ok(decision) => decision,
+        Err(why) => return page(StatusCode::BAD_REQUEST, text::undecided(why, query)).into(),
     };
     let code = state.csrf.as_ref().and_then(|key| key.code(&form));
     let Some(code) = code.filter(|_| !form.is_over(&state.policy, now)) else {
@@ -210,7 +209,7 @@ fn confirm(context: &Context<'_>, review: &AuthorizationReview) -> Reply {
     let Some((form, id)) = made else {
         return page(StatusCode::INTERNAL_SERVER_ERROR, text::broken()).into();
     };
-    let mut response = page(StatusCode::OK, text::confirm(review, query, &id, &form.token));
+    let mut response = page(StatusCode::OK, text::confirm(review, query, &id, &form.token, &state.people));
     if let Some(cookie) = form.set_cookie(&state.hosts) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }

@@ -5,11 +5,19 @@ use oidc_proto::{Secret, is_loopback_host};
 
 use super::html::{Text, document};
 use super::text::scope_items;
+use super::who;
+use crate::People;
 use crate::forms::FormId;
 use crate::reply::ErrorName;
 
 /// Returns the page for the decision.
-pub(super) fn confirm(review: &AuthorizationReview, query: &str, form: &FormId, token: &Secret) -> String {
+pub(super) fn confirm(
+    review: &AuthorizationReview,
+    query: &str,
+    form: &FormId,
+    token: &Secret,
+    people: &People,
+) -> String {
     let destination = &review.destination;
     let host = match destination.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => host,
@@ -31,6 +39,7 @@ pub(super) fn confirm(review: &AuthorizationReview, query: &str, form: &FormId, 
              If another person sent you this link, deny it: approving would sign <em>them</em> in as you.</p>\n\
              <form method=\"post\" action=\"/authorize?{query}\">\n\
              <input type=\"hidden\" name=\"csrf\" value=\"{form}.{csrf}\">\n\
+             {who}\
              <div class=\"actions\">\n\
              <button class=\"primary\" name=\"action\" value=\"approve\" aria-describedby=\"destination\">Approve</button>\n\
              <button class=\"secondary\" name=\"action\" value=\"deny\" aria-describedby=\"destination\">Deny</button>\n\
@@ -42,6 +51,7 @@ pub(super) fn confirm(review: &AuthorizationReview, query: &str, form: &FormId, 
             query = Text(query),
             csrf = Text(token.expose()),
             form = form.as_str(),
+            who = who::question(people),
         ),
     )
 }
@@ -121,8 +131,8 @@ pub(super) fn outdated(query: &str) -> String {
 }
 
 /// Returns the error page for a form without a decision.
-pub(super) fn undecided(query: &str) -> String {
-    nothing("The form said neither approve nor deny.", &way_on(query))
+pub(super) fn undecided(why: &str, query: &str) -> String {
+    nothing(why, &way_on(query))
 }
 
 /// Returns the error page for a decision that is no form.

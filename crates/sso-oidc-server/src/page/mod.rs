@@ -8,8 +8,9 @@ mod authorize_text;
 mod form;
 mod html;
 mod text;
+mod who;
 
-use device_authority::{PersonError, Review, Source, StoreError, UserCode, UserDecision};
+use device_authority::{PersonError, Review, Source, StoreError, UserCode};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use oidc_proto::Body;
@@ -63,14 +64,13 @@ pub(crate) async fn decide(context: &Context<'_>) -> Reply {
     if !is_ours {
         return page(StatusCode::FORBIDDEN, text::forged(&typed)).into();
     }
-    let decision = match form::field(body, "action").as_deref() {
-        Some("approve") => UserDecision::APPROVE,
-        Some("deny") => UserDecision::Deny,
-        _ => return page(StatusCode::BAD_REQUEST, text::undecided(&typed)).into(),
+    let decision = match who::decision(&state.people, body) {
+        Ok(decision) => decision,
+        Err(why) => return page(StatusCode::BAD_REQUEST, text::undecided(why, &typed)).into(),
     };
     // The page has shown this code, so it is no guess.
     match state.stored(state.store().decide(&state.policy, None, &typed, decision, now)).await {
-        Ok(Ok(())) => page(StatusCode::OK, text::done(decision == UserDecision::APPROVE)).into(),
+        Ok(Ok(())) => page(StatusCode::OK, text::done(decision, &state.people)).into(),
         Ok(Err(error)) => refused(&error, &typed).into(),
         Err(error) => unavailable(&error),
     }
@@ -92,7 +92,7 @@ fn confirm(context: &Context<'_>, review: &Review) -> Response<Body> {
     let Some(form) = form else {
         return page(StatusCode::INTERNAL_SERVER_ERROR, text::broken());
     };
-    let mut response = page(StatusCode::OK, text::confirm(review, &form.token));
+    let mut response = page(StatusCode::OK, text::confirm(review, &form.token, &state.people));
     if let Some(cookie) = form.set_cookie(&state.hosts) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }

@@ -2,10 +2,12 @@
 
 use core::time::Duration;
 
-use device_authority::{PersonError, Review, UserCode};
+use device_authority::{PersonError, Review, UserCode, UserDecision};
 use oidc_proto::Secret;
 
 use super::html::{Text, document};
+use super::who;
+use crate::People;
 
 /// Returns the form for a code, with the error of the previous one.
 pub(super) fn enter(error: Option<&PersonError>, typed: &str) -> String {
@@ -61,7 +63,7 @@ fn problem(error: &PersonError) -> String {
 }
 
 /// Returns the confirmation page (RFC 8628 §3.3.1 and §5.4).
-pub(super) fn confirm(review: &Review, token: &Secret) -> String {
+pub(super) fn confirm(review: &Review, token: &Secret, people: &People) -> String {
     let code = review.user_code;
     let scopes = match (review.scopes.is_empty(), &review.start_url) {
         (true, Some(_)) => "<li>Sign in, and use your AWS accounts and roles</li>".to_owned(),
@@ -90,6 +92,7 @@ pub(super) fn confirm(review: &Review, token: &Secret) -> String {
              <form method=\"post\" action=\"/device\">\n\
              <input type=\"hidden\" name=\"user_code\" value=\"{code}\">\n\
              <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\n\
+             {who}\
              <div class=\"actions\">\n\
              <button class=\"primary\" name=\"action\" value=\"approve\" aria-describedby=\"code\">Approve</button>\n\
              <button class=\"secondary\" name=\"action\" value=\"deny\" aria-describedby=\"code\">Deny</button>\n\
@@ -100,6 +103,7 @@ pub(super) fn confirm(review: &Review, token: &Secret) -> String {
             asked = ago(review.asked),
             left = span(review.left),
             csrf = Text(token.expose()),
+            who = who::question(people),
         ),
     )
 }
@@ -122,11 +126,15 @@ fn scope_item(scope: &str) -> String {
 }
 
 /// Returns the page after the decision.
-pub(super) fn done(approved: bool) -> String {
-    let (title, mark, words) = if approved {
-        ("Approved", "ok", "Your device is being signed in.")
-    } else {
-        ("Denied", "no", "The device was turned away and gets no access.")
+pub(super) fn done(decision: UserDecision, people: &People) -> String {
+    let (title, mark, words) = match decision {
+        UserDecision::Approve(subject) => {
+            // A person who was not asked need not be told.
+            let person = people.get(&subject).filter(|_| people.are_several());
+            let who = person.map(|person| format!(" as {}", Text(&person.label()))).unwrap_or_default();
+            ("Approved", "ok", format!("Your device is being signed in{who}."))
+        }
+        _ => ("Denied", "no", "The device was turned away and gets no access.".to_owned()),
     };
     document(
         title,
@@ -154,13 +162,13 @@ pub(super) fn forged(typed: &str) -> String {
 }
 
 /// Returns the error page for a form without a decision.
-pub(super) fn undecided(typed: &str) -> String {
+pub(super) fn undecided(why: &str, typed: &str) -> String {
     document(
         "Nothing was decided",
         "",
         &format!(
             "<h1>Nothing was decided</h1>\n\
-             <p class=\"alert\" role=\"alert\">The form said neither approve nor deny.</p>\n\
+             <p class=\"alert\" role=\"alert\">{why}</p>\n\
              {}",
             way_on(typed)
         ),

@@ -92,7 +92,7 @@ pub(crate) async fn create_token(
     let decision = match answer {
         Some(Answer::Deny) => Some(UserDecision::Deny),
         Some(Answer::Expire) => Some(UserDecision::Expire),
-        Some(Answer::Token) => Some(UserDecision::APPROVE),
+        Some(Answer::Token) => Some(state.people.approval()),
         Some(Answer::Pending | Answer::SlowDown) | None => None,
     };
     if let Some(decision) = decision {

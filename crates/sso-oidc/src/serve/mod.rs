@@ -34,6 +34,7 @@ use crate::child;
 use crate::exit::{Exit, Failure, chain, print_data};
 use crate::faults::{self, FaultArgs};
 use crate::logging::{self, Form, LogEnd};
+use crate::people_file;
 use crate::registration_key;
 use crate::settings::Settings;
 use crate::tls::{CaFile, TlsArgs};
@@ -125,6 +126,11 @@ pub(crate) struct ServeArgs {
     /// is two accounts as examples
     #[arg(long, value_name = "FILE")]
     accounts: Option<PathBuf>,
+
+    /// A file with the people who may approve, in TOML, or in JSON if its name ends with .json. The page asks which of
+    /// them it is; --approve takes the first one. The default is one person, who is not asked
+    #[arg(long, value_name = "FILE")]
+    people: Option<PathBuf>,
 
     /// Accept unknown clients of AWS's API as if they had registered for the scope sso:account:access
     #[arg(long)]
@@ -233,6 +239,9 @@ impl ServeArgs {
         }
         if let Some(file) = &self.accounts {
             config = config.with_accounts(accounts_file::of(file)?);
+        }
+        if let Some(file) = &self.people {
+            config = config.with_people(people_file::of(file)?);
         }
         let config =
             if self.accept_unknown_clients { config.with_unknown_clients_accepted() } else { config };
