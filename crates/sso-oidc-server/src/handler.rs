@@ -12,7 +12,7 @@ use crate::openid::user_info;
 use crate::reply::{Reply, text};
 use crate::router::{Handler, NoRoute, Route, Step, allowed, route};
 use crate::state::{Context, Peer, State};
-use crate::{authority, client_address, limits, page, portal};
+use crate::{authority, client_address, cors, limits, page, portal};
 
 /// Returns the response to a request with this head. It never fails: every error becomes a response.
 pub(crate) async fn answer(
@@ -48,7 +48,10 @@ pub(crate) async fn respond(
         reply
     } else {
         match route {
-            Err(no_route) => refuse(no_route, path),
+            Err(no_route) => match cors::preflight(&state.cors_origins, &head) {
+                Some(reply) => reply,
+                None => refuse(no_route, path),
+            },
             Ok(route) => {
                 let takes_body = head.method == http::Method::POST;
                 let body = if takes_body { body().await } else { Ok(Bytes::new()) };
@@ -76,6 +79,7 @@ pub(crate) async fn respond(
         headers.insert(&REQUEST_ID, value);
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    cors::mark(&state.cors_origins, &head, headers);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let arrival = arrival.unwrap_or_else(|| Arrival::now(&state.clock));
     let mut exchange = Exchange::new(head, peer, operation, arrival);

@@ -117,6 +117,7 @@ mod config;
 mod connection;
 mod connections;
 mod control;
+mod cors;
 mod csrf;
 mod details;
 mod discovery;
@@ -163,6 +164,7 @@ pub use client_address::{TrustedProxy, TrustedProxyError};
 pub use clock::TimeInPast;
 pub use config::{Config, Limits, SharedStore};
 pub use control::{Control, Device, DeviceStatus};
+pub use cors::{CorsOrigin, CorsOriginError};
 pub use device_authority::{
     Capacity, ClientRecord, Counts, GuessLimit, Memory, PersonError, RegistrationKey, Rotation, ServerPolicy,
     SlowDown, Store, StoreError, Subject, SubjectError, TooManyGuesses, WeakKey,

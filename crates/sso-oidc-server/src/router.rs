@@ -156,6 +156,15 @@ pub(crate) fn allowed(path: &str) -> String {
     methods.join(", ")
 }
 
+/// Returns whether programs use this path, and no person does.
+pub(crate) fn is_for_programs(path: &str) -> bool {
+    of_path(path).any(|route| match route.handler {
+        Handler::Operation(..) | Handler::Portal(_) | Handler::Metadata(_) => true,
+        Handler::Page(_) => path == "/jwks.json",
+        Handler::Ready | Handler::Device(_) | Handler::Authorization(_) => false,
+    })
+}
+
 /// Returns the place of the first route with this path.
 pub(crate) fn place(path: &str) -> Option<usize> {
     ROUTES.iter().position(|route| route.path == path)

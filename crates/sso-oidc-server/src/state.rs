@@ -24,7 +24,7 @@ use crate::request_id::RequestIds;
 use crate::router::{Handler, Route};
 #[cfg(feature = "script")]
 use crate::script::Run;
-use crate::{Account, Approval, Config, Limits, People, ServeError, SharedStore, TrustedProxy};
+use crate::{Account, Approval, Config, CorsOrigin, Limits, People, ServeError, SharedStore, TrustedProxy};
 
 /// The state that all connections share.
 pub(crate) struct State {
@@ -43,6 +43,7 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) hosts: Hosts,
     pub(crate) trusted_proxies: Vec<TrustedProxy>,
+    pub(crate) cors_origins: Vec<CorsOrigin>,
     /// The key of the pages' forms; `None` without entropy.
     pub(crate) csrf: Option<CsrfKey>,
     /// The keys of ID tokens; `None` without entropy.
@@ -151,6 +152,7 @@ impl State {
             trusted_proxies: config.trusted_proxies,
             csrf: secret.as_ref().and_then(CsrfKey::of),
             keys,
+            cors_origins: config.cors_origins,
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             request_ids: RequestIds::new(),

@@ -124,6 +124,7 @@ const EXAMPLES: [(&str, &[&str]); 27] = [
             "sso-oidc serve --fault unavailable@poll:1",
             "sso-oidc serve --control 0 -- python3 -m unittest",
             "sso-oidc serve --listen 8765 --approve auto --metrics 9465",
+            "sso-oidc serve --listen 8765 --cors http://localhost:3000",
             "sso-oidc serve --config serve.toml --print-config",
         ],
     ),

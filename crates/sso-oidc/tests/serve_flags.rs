@@ -29,6 +29,7 @@ fn a_wrong_value_is_refused_with_an_example_of_a_right_one() {
         (["serve", "--listen", "70000"], "such as 8080"),
         (["serve", "--interval", "1sec"], "500ms"),
         (["serve", "--trusted-proxy", "proxy.example"], "10.0.0.0/8"),
+        (["serve", "--cors", "https://app.example/"], "such as https://app.example"),
         (["serve", "--device-ttl", "0"], "15m"),
         (["serve", "--access-ttl", "500ms"], "at least one second"),
         (["serve", "--refresh-ttl", "never"], "90d"),
@@ -127,6 +128,29 @@ fn the_log_says_how_a_refused_host_name_is_accepted() {
         assert!(log.read_line(&mut said).unwrap() > 0, "{said}");
     }
     assert!(said.contains("host=\"sso:8080\"") && said.contains("--allow-host"), "{said}");
+}
+
+#[test]
+fn the_log_says_how_a_page_of_another_origin_is_accepted() {
+    let mut serving = Serving::start(&["--cors", "http://localhost:3000", "--cors", "https://app.example"]);
+    let mut stream = TcpStream::connect(serving.address()).unwrap();
+    for (origin, status) in [("https://app.example", 204), ("https://other.example", 403)] {
+        let head = format!(
+            "OPTIONS /token HTTP/1.1\r\nhost: localhost\r\norigin: {origin}\r\n\
+             access-control-request-method: POST\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut response = [0; 1024];
+        let length = stream.read(&mut response).unwrap();
+        let response = String::from_utf8_lossy(&response[..length]);
+        assert!(response.starts_with(&format!("HTTP/1.1 {status}")), "{response}");
+    }
+    let mut log = BufReader::new(serving.child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("sent=403") {
+        assert!(log.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    assert!(said.contains("origin=https://other.example") && said.contains("--cors ORIGIN"), "{said}");
 }
 
 #[test]

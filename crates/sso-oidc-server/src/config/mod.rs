@@ -19,7 +19,7 @@ use crate::FaultRule;
 use crate::Script;
 #[cfg(feature = "tls")]
 use crate::Tls;
-use crate::{Account, Approval, Control, People, TrustedProxy, accounts};
+use crate::{Account, Approval, Control, CorsOrigin, People, TrustedProxy, accounts};
 
 /// The number of requests that a server for tests remembers.
 pub(crate) const REMEMBERED: usize = 10_000;
@@ -105,6 +105,9 @@ pub struct Config {
     /// (RFC 7239) or `X-Forwarded-For`. The proxy must set or append to one of the two. If both are there and name
     /// two addresses, neither counts. Default: none, and each client has the address of its connection.
     pub trusted_proxies: Vec<TrustedProxy>,
+    /// The origins of web pages that may call the endpoints of programs. The pages and forms for people stay closed to
+    /// them. Default: none.
+    pub cors_origins: Vec<CorsOrigin>,
     /// Clients that need no registration.
     pub clients: Vec<ClientRecord>,
     /// The people who may approve. Default: one person, of whom the page does not ask who it is.
@@ -148,6 +151,7 @@ impl Default for Config {
             public_url: None,
             allowed_hosts: Vec::new(),
             trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
             clients: Vec::new(),
             people: People::default(),
             accounts: accounts::example(),
@@ -226,6 +230,23 @@ impl Config {
     #[must_use]
     pub fn with_trusted_proxies(mut self, proxies: impl IntoIterator<Item = TrustedProxy>) -> Self {
         self.trusted_proxies = proxies.into_iter().collect();
+        self
+    }
+
+    /// Sets the origins of web pages that may call the endpoints of programs: those of both dialects, of the portal, and
+    /// the metadata.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, TestServer};
+    ///
+    /// let config = Config::default().with_cors_origins(["http://localhost:3000".parse()?]);
+    /// assert_eq!(config.cors_origins[0].to_string(), "http://localhost:3000");
+    /// assert!(TestServer::with(config).is_ok());
+    /// # Ok::<(), sso_oidc_server::CorsOriginError>(())
+    /// ```
+    #[must_use]
+    pub fn with_cors_origins(mut self, origins: impl IntoIterator<Item = CorsOrigin>) -> Self {
+        self.cors_origins = origins.into_iter().collect();
         self
     }
 

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use sso_oidc_server::{Client, Config, Secret, Server, TrustedProxy};
+use sso_oidc_server::{Client, Config, CorsOrigin, Secret, Server, TrustedProxy};
 use tokio::sync::oneshot;
 use tracing::level_filters::LevelFilter;
 
@@ -111,6 +111,11 @@ pub(crate) struct ServeArgs {
     /// client then. The proxy must write `Forwarded` or `X-Forwarded-For` itself. May be repeated
     #[arg(long, value_name = "ADDRESS[/PREFIX]")]
     trusted_proxy: Vec<TrustedProxy>,
+
+    /// Let web pages of this origin call the endpoints of programs, and read the answers (CORS); * means all origins. The
+    /// approval pages stay closed to them. May be repeated
+    #[arg(long, value_name = "ORIGIN")]
+    cors: Vec<CorsOrigin>,
 
     /// Accept this client without registration, for tools with a fixed client id, and allow it any scope. Without a
     /// secret it is a public client. May be repeated
@@ -231,6 +236,7 @@ impl ServeArgs {
             config = config.with_allowed_host(name);
         }
         config = config.with_trusted_proxies(self.trusted_proxy.iter().copied());
+        config = config.with_cors_origins(self.cors.iter().cloned());
         for client in &self.oauth_client {
             config = config.with_client(client.clone());
         }
