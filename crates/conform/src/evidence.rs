@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, PRAGMA, RETRY_AFTER,
+    WWW_AUTHENTICATE,
+};
 use oidc_proto::printable;
 use serde_json::Value;
 
@@ -36,8 +39,9 @@ const SECRET: [&str; 10] = [
     "client_assertion",
 ];
 
-/// The headers that checks look at.
-const HEADERS: [http::HeaderName; 5] = [CONTENT_TYPE, CACHE_CONTROL, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE];
+/// The headers that checks look at, and those that explain a response which is not understood.
+const HEADERS: [http::HeaderName; 7] =
+    [CONTENT_TYPE, CONTENT_ENCODING, LOCATION, CACHE_CONTROL, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE];
 
 /// The replacement of a secret.
 const REDACTED: &str = "[redacted]";
@@ -47,6 +51,13 @@ const SHORTEST: usize = 6;
 
 /// The number of characters that are shown of a body.
 const SHOWN: usize = 400;
+
+/// The number of bytes of a body that are read for that. A server may send long ones, and secrets shrink.
+const READ: usize = 16 * 1024;
+
+/// The number of secrets that are taken from one response. A server that sends thousands must not cost minutes; in
+/// the response itself they are hidden by their names.
+const MOST_SECRETS: usize = 32;
 
 /// All secrets of a run, the longest first, because one may contain another.
 pub(crate) struct Redactor {
@@ -66,7 +77,9 @@ impl Redactor {
             secrets.extend(header.and_then(|text| Some(text.split_once(' ')?.1.to_owned())));
             let answer = exchange.answer.as_ref().ok();
             if let Some(answer) = answer {
-                collect(&read(answer.response.body().as_ref()), &mut secrets);
+                let mut found = Vec::new();
+                collect(&read(answer.response.body().as_ref()), &mut found);
+                secrets.extend(found);
             }
             user_codes.extend(answer.and_then(|answer| Some(answer.text("user_code")?.to_owned())));
         }
@@ -125,6 +138,9 @@ impl Redactor {
         let mut text = answer.status().to_string();
         for name in HEADERS {
             if let Some(value) = answer.header(&name) {
+                // The query of a redirect may have codes of the server's own.
+                let is_place = name == LOCATION;
+                let value = if is_place { value.split(['?', '#']).next().unwrap_or_default() } else { value };
                 text += &format!(" {name}: {value};");
             }
         }
@@ -140,11 +156,23 @@ impl Redactor {
             }
             Err(_) => String::from_utf8_lossy(body).into_owned(),
         };
-        let whole = self.clean(&whole);
-        match whole.char_indices().nth(SHOWN) {
-            Some((end, _)) => format!("{}…", whole.get(..end).unwrap_or_default()),
-            None => whole,
+        let start = (0..=READ.min(whole.len())).rev().find_map(|end| whole.get(..end)).unwrap_or_default();
+        let cleaned = self.clean(start);
+        // The end of what was read may be the beginning of a secret, in which a shorter one was replaced.
+        let margin = if start.len() < whole.len() { 2 * self.longest() } else { 0 };
+        match cleaned.char_indices().nth(SHOWN) {
+            Some((end, _)) if end + margin <= cleaned.len() => {
+                format!("{}…", cleaned.get(..end).unwrap_or_default())
+            }
+            None if margin == 0 => cleaned,
+            _ => "[a long text]".to_owned(),
         }
+    }
+
+    /// Returns the length of the longest secret, in bytes.
+    fn longest(&self) -> usize {
+        let first = |texts: &[String]| texts.first().map_or(0, String::len);
+        first(&self.secrets).max(first(&self.user_codes))
     }
 }
 
@@ -162,9 +190,10 @@ fn read(body: &[u8]) -> Value {
     })
 }
 
-/// Collects the secret texts of a body, at any depth.
-fn collect(value: &Value, secrets: &mut BTreeSet<String>) {
+/// Collects the secret texts of a body, at any depth, but no more than [`MOST_SECRETS`].
+fn collect(value: &Value, secrets: &mut Vec<String>) {
     match value {
+        _ if secrets.len() >= MOST_SECRETS => {}
         Value::Object(members) => {
             for (name, value) in members {
                 secrets.extend(value.as_str().filter(|_| is_secret(name)).map(str::to_owned));

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{Request, Response};
 use oidc_proto::Body;
 use serde_json::{Map, Value};
@@ -66,11 +66,21 @@ impl Answer {
         self.response.headers().get(name)?.to_str().ok()
     }
 
+    fn media_type(&self) -> &str {
+        self.header(CONTENT_TYPE).and_then(|text| text.split(';').next()).unwrap_or_default().trim()
+    }
+
     /// Whether the media type is JSON. Parameters do not matter.
     pub(crate) fn says_json(&self) -> bool {
-        let media_type =
-            self.header(CONTENT_TYPE).and_then(|text| text.split(';').next()).unwrap_or_default();
-        media_type.trim().eq_ignore_ascii_case("application/json")
+        self.media_type().eq_ignore_ascii_case("application/json")
+    }
+
+    /// Returns the reason why the response does not say that it is JSON.
+    pub(crate) fn says_else(&self) -> String {
+        match self.media_type() {
+            "" => "there is no media type".to_owned(),
+            other => format!("the media type is {other}"),
+        }
     }
 
     /// Whether a header has this word in its list.
@@ -82,10 +92,14 @@ impl Answer {
 
     /// Returns what the response is, in a few words: its error code and its status.
     pub(crate) fn summary(&self) -> String {
-        match self.error() {
-            Some(error) => format!("{error} with status {}", self.status()),
-            None if self.has_token() => format!("a token with status {}", self.status()),
-            None => format!("status {}", self.status()),
+        let status = self.status();
+        // No request accepts one (RFC 9110 §12.5.3), and so it is not undone.
+        let encoding = self.header(CONTENT_ENCODING).filter(|name| !name.eq_ignore_ascii_case("identity"));
+        match (self.error(), encoding) {
+            (Some(error), _) => format!("{error} with status {status}"),
+            (None, _) if self.has_token() => format!("a token with status {status}"),
+            (None, Some(encoding)) => format!("status {status} in the encoding {encoding}"),
+            (None, None) => format!("status {status}"),
         }
     }
 }

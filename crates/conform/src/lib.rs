@@ -56,7 +56,10 @@
 //! - It keeps the interval of the server, except for three polls that are early on purpose, and a fourth at the old
 //!   interval after `slow_down`. An interval above five minutes ends the run. It obeys `Retry-After`. One above two
 //!   minutes ends the run, too.
-//! - It asks for three approvals and one denial. A [`Person`] makes them; without one, those checks are not made.
+//! - It asks for three approvals and one denial. A [`Person`] makes them; without one, those checks are not made. A
+//!   server that gives codes for an unknown scope, and refuses it only at the poll, costs a fourth approval.
+//! - It ends after [`Plan::with_max_time`], without the time that the person takes. It also ends when requests have
+//!   stayed without a response for two minutes in total.
 //! - At the end it revokes the tokens that it has obtained. The report says how many may still be valid.
 //! - Wrong user codes are tried only after [`Plan::with_guesses`], and last of all.
 //!
@@ -93,9 +96,11 @@
 //! |---|---|---|
 //! | `sso-oidc-server` | none | none |
 //! | npm's `oidc-provider` 9.13.3 | none | `8628-3.5-slow-down`, `6749-5.1-pragma`, `7636-4.6-verifier` |
+//! | PyPI's `django-oauth-toolkit` 3.4.1 | 12; a device code brings a token to each poll | 11 |
+//! | a server on PyPI's `Authlib` 1.9.10, as its documentation builds one | 5; the same, and wrong error codes | 5 |
 //!
-//! Both runs are tests of the repository. `oidc-provider` never sends `slow_down`, sends no `Pragma`, and ignores PKCE
-//! with the device grant. These warnings were compared with the standards as above.
+//! All runs are tests of the repository, `xtask/interop/test_conform.py` and `xtask/interop/test_conform_servers.py`.
+//! Each finding was compared with the text of its standard. The second of these files says how.
 //!
 //! # The checks
 //!

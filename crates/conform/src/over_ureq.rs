@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Instant;
 
-use device_flow_ureq::{BuildError, Endpoint, HttpClient};
+use device_flow_ureq::{BuildError, Endpoint, HttpClient, ResponseBody};
 use http::{Request, Response, Uri};
 use oidc_proto::Body;
 
@@ -100,6 +100,16 @@ impl Transport for HttpTransport<'_> {
 fn send(client: &HttpClient, request: &Request<Body>) -> Result<Response<Body>, NoResponse> {
     let outgoing = request.clone().map(|body| body.bytes().to_vec());
     let response = client.send_own(&outgoing).map_err(NoResponse::new)?;
+    // Half a response would look like one of the server's that breaks many rules.
+    if response.body().is_broken() {
+        return Err(NoResponse::new("the response broke off"));
+    }
+    if response.body().as_ref().len() >= ResponseBody::MAX_BYTES {
+        let most = ResponseBody::MAX_BYTES;
+        return Err(NoResponse::new(format_args!(
+            "the response has {most} bytes or more, which is too long"
+        )));
+    }
     Ok(response.map(|body| Body::new(body.as_ref().to_vec())))
 }
 

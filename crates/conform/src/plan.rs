@@ -12,7 +12,8 @@ use crate::{Clock, Person, Report, Transport};
 const REQUESTS: usize = {
     let (metadata, registrations, codes) = (4, 2, 10);
     let (paces, refusals) = (9, 10);
-    let (first_approval, second_approval, third_approval) = (11, 17, 19);
+    // The polls of the second approval may be refused for the scope. Then there is a fourth approval.
+    let (first_approval, second_approval, third_approval) = (11, run::CROWD + 17, 19);
     let (denial, revocations, expiry, repeats) = (6, run::LAST_REVOCATIONS, 1, 5);
     let before_decisions = metadata + registrations + codes + paces + refusals;
     before_decisions
@@ -24,6 +25,9 @@ const REQUESTS: usize = {
         + expiry
         + repeats
 };
+
+/// The longest run by default. A usual one takes three minutes.
+const MAX_TIME: Duration = Duration::from_secs(30 * 60);
 
 /// The server to check, and how far the checks may go.
 ///
@@ -37,8 +41,9 @@ const REQUESTS: usize = {
 ///     .with_scope(["openid"])
 ///     .with_expiry_wait(Duration::from_secs(600))
 ///     .with_guesses(5)
+///     .with_max_time(Duration::from_secs(900))
 ///     .with_pkce();
-/// assert_eq!((plan.issuer(), plan.max_requests()), ("https://id.example", 105));
+/// assert_eq!((plan.issuer(), plan.max_requests()), ("https://id.example", 117));
 /// assert_eq!(plan.with_max_requests(30).max_requests(), 30);
 /// # Ok::<(), device_conform::EndpointError>(())
 /// ```
@@ -49,8 +54,10 @@ pub struct Plan {
     pub(crate) issuer: String,
     /// Whether the issuer was given as the address of its metadata.
     pub(crate) names_metadata: bool,
-    /// The endpoints, if the metadata is not to be asked.
-    pub(crate) endpoints: Option<Provider>,
+    /// The device authorization endpoint, if it is not to be that of the metadata.
+    pub(crate) device_authorization: Option<String>,
+    /// The token endpoint, if the metadata is not to be asked.
+    token: Option<String>,
     pub(crate) client: Option<Client>,
     pub(crate) other: Option<Client>,
     pub(crate) scope: Vec<String>,
@@ -58,6 +65,7 @@ pub struct Plan {
     pub(crate) guesses: u32,
     pub(crate) pkce: bool,
     limit: usize,
+    pub(crate) max_time: Duration,
 }
 
 impl Plan {
@@ -77,7 +85,7 @@ impl Plan {
         let (given, issuer) = (issuer, Metadata::issuer_of(issuer));
         Metadata::well_known(&issuer)?;
         let names_metadata = issuer != given.trim();
-        Ok(Self { names_metadata, ..Self::of(issuer, None) })
+        Ok(Self { names_metadata, ..Self::of(issuer) })
     }
 
     /// Creates the plan for a server with these endpoints: for device authorization, and for tokens. Its metadata is
@@ -93,15 +101,18 @@ impl Plan {
     /// # Errors
     /// One of them is not a URL, or is neither `https` nor loopback.
     pub fn for_endpoints(device_authorization: &str, token: &str) -> Result<Self, EndpointError> {
-        let endpoints = Provider::new(device_authorization, token)?;
-        Ok(Self::of(device_authorization.to_owned(), Some(endpoints)))
+        Provider::new(device_authorization, token)?;
+        let plan = Self::of(device_authorization.to_owned());
+        let device_authorization = Some(device_authorization.to_owned());
+        Ok(Self { device_authorization, token: Some(token.to_owned()), ..plan })
     }
 
-    const fn of(issuer: String, endpoints: Option<Provider>) -> Self {
+    const fn of(issuer: String) -> Self {
         Self {
             issuer,
             names_metadata: false,
-            endpoints,
+            device_authorization: None,
+            token: None,
             client: None,
             other: None,
             scope: Vec::new(),
@@ -109,7 +120,33 @@ impl Plan {
             guesses: 0,
             pkce: false,
             limit: usize::MAX,
+            max_time: MAX_TIME,
         }
+    }
+
+    /// Sets the device authorization endpoint of a server whose metadata does not name it, or names another one. The
+    /// metadata has the other endpoints, and is checked as it is.
+    ///
+    /// ```
+    /// use device_conform::Plan;
+    /// let plan = Plan::new("https://id.example")?;
+    /// let plan = plan.with_device_authorization_endpoint("https://id.example/o/device-authorization/")?;
+    /// assert_eq!(plan.issuer(), "https://id.example");
+    /// assert!(plan.with_device_authorization_endpoint("/o/device-authorization/").is_err());
+    /// # Ok::<(), device_conform::EndpointError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// It is not a URL, or is neither `https` nor loopback.
+    pub fn with_device_authorization_endpoint(mut self, url: &str) -> Result<Self, EndpointError> {
+        Provider::new(url, url)?;
+        self.device_authorization = Some(url.to_owned());
+        Ok(self)
+    }
+
+    /// Returns the endpoints, if the metadata is not to be asked.
+    pub(crate) fn endpoints(&self) -> Option<Provider> {
+        Provider::new(self.device_authorization.as_deref()?, self.token.as_deref()?).ok()
     }
 
     /// Sets the client. Without one, a public client is registered, if the server allows that (RFC 7591).
@@ -152,6 +189,13 @@ impl Plan {
     /// Lowers the limit of requests. The checks beyond it are not made.
     pub const fn with_max_requests(mut self, most: usize) -> Self {
         self.limit = most;
+        self
+    }
+
+    /// Ends the run after this time. The checks that are left are not made. The person's time does not count, and nor
+    /// does the wait of [`Plan::with_expiry_wait`]. The default is half an hour; a usual run takes three minutes.
+    pub const fn with_max_time(mut self, most: Duration) -> Self {
+        self.max_time = most;
         self
     }
 

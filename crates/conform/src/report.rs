@@ -1,9 +1,13 @@
 //! The report: each check with its outcome, and as text of 80 columns.
 
 use core::fmt;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::check::Finding;
 use crate::evidence::{Evidence, Redactor};
+use crate::exchange::Exchange;
+use crate::run::LAST_REVOCATIONS;
 use crate::transcript::Transcript;
 use crate::{CHECKS, Check, Outcome, Step, Strength};
 
@@ -66,6 +70,8 @@ pub struct Tally {
 impl Report {
     pub(crate) fn of(transcript: &Transcript, max_requests: usize) -> Self {
         let redactor = Redactor::of(transcript);
+        // Many checks show the same exchange.
+        let mut shown: BTreeMap<*const Exchange, Evidence> = BTreeMap::new();
         let judged = CHECKS.iter().map(|check| {
             let (outcome, exchanges) = match (check.judge)(transcript) {
                 Ok(exchanges) => (Outcome::Pass, exchanges),
@@ -79,7 +85,11 @@ impl Report {
                     (outcome, exchanges)
                 }
             };
-            let evidence = exchanges.iter().map(|exchange| redactor.evidence(exchange)).collect();
+            let evidence = exchanges.iter().map(|exchange| {
+                let evidence = shown.entry(Rc::as_ptr(exchange));
+                evidence.or_insert_with(|| redactor.evidence(exchange)).clone()
+            });
+            let evidence = evidence.collect();
             Checked { check, outcome, evidence }
         });
         let mut checks: Vec<Checked> = judged.collect();
@@ -91,10 +101,7 @@ impl Report {
             stopped: transcript.stopped.as_deref().map(|why| redactor.clean(why)),
             tokens_revoked: transcript.tokens_revoked(),
             tokens_left: transcript.tokens_left().len(),
-            why_left: redactor.clean(&match transcript.all(Step::LastRevocation).next() {
-                Some(_) => "the server did not take them back with status 200".to_owned(),
-                None => transcript.reason(Step::LastRevocation),
-            }),
+            why_left: redactor.clean(&why_left(transcript)),
             checks,
         }
     }
@@ -123,6 +130,20 @@ impl Report {
             self.checks.len(),
             self.requests
         )
+    }
+}
+
+/// Returns why tokens are left.
+fn why_left(transcript: &Transcript) -> String {
+    let revocations: Vec<_> = transcript.all(Step::LastRevocation).collect();
+    let is_taken =
+        |exchange: &&Rc<Exchange>| exchange.answer.as_ref().is_ok_and(|answer| answer.status() == 200);
+    match revocations.len() {
+        0 => transcript.reason(Step::LastRevocation),
+        LAST_REVOCATIONS if revocations.iter().all(is_taken) => {
+            format!("a run revokes at most {LAST_REVOCATIONS} at its end")
+        }
+        _ => "the server did not take them back with status 200".to_owned(),
     }
 }
 

@@ -86,9 +86,9 @@ pub enum Step {
     OldRefresh,
     /// A refresh with the latest refresh token, after the first one was used twice.
     FamilyRefresh,
-    /// The request for the codes of the second approval.
+    /// The request for the codes of the second approval, or of a fourth one if the second was refused for its scope.
     CrowdCodes,
-    /// One of twelve polls at once, after the second approval.
+    /// One of twelve polls at once, after the second approval or a fourth one.
     CrowdPoll,
     /// A poll after those, if none of them got the token.
     LaterPoll,
@@ -217,8 +217,8 @@ impl Step {
             Self::OtherClientsRefresh => "a refresh by another client",
             Self::OldRefresh => "a refresh with the first refresh token, again",
             Self::FamilyRefresh => "a refresh with the latest refresh token, after that",
-            Self::CrowdCodes => "the request for the codes of the second approval",
-            Self::CrowdPoll => "one of twelve polls at once, after the second approval",
+            Self::CrowdCodes => "the request for the codes of twelve polls",
+            Self::CrowdPoll => "one of twelve polls at once, after an approval",
             Self::LaterPoll => "a poll after those",
             Self::Replay => "a poll with a device code that has brought its token",
             Self::ProofCodes => "the request for the codes of the third approval",

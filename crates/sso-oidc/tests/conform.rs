@@ -67,7 +67,7 @@ fn a_server_is_checked_with_its_decisions_made_by_commands() {
         decide(&server, &directory, || run.is_finished());
         run.join().unwrap()
     });
-    assert!(run.stderr.contains("with at most 100 requests.\n"), "{run:?}");
+    assert!(run.stderr.contains("with at most 112 requests.\n"), "{run:?}");
     assert!(run.stderr.contains("decided\n"), "the command speaks on standard error: {run:?}");
     let report = run.json();
     let outcomes = |word: &str| {
@@ -139,6 +139,10 @@ fn what_is_wrong_with_the_command_line_is_found_before_anything_is_sent() {
     Program::new().run(&conform("http://id.example", &[])).fails(252);
     Program::new().run(&["conform"]).fails(252);
     Program::new().run(&["conform", "--token-endpoint", server.endpoint()]).fails(252);
+    Program::new().run(&["conform", "--device-authorization-endpoint", server.endpoint()]).fails(252);
+    Program::new().run(&conform(server.endpoint(), &["--device-authorization-endpoint", "/d"])).fails(252);
+    Program::new().run(&conform(server.endpoint(), &["--token-endpoint", server.endpoint()])).fails(252);
+    Program::new().run(&conform(server.endpoint(), &["--max-time", "soon"])).fails(252);
     assert_eq!(server.requests().len(), 0);
 }
 
@@ -172,4 +176,76 @@ fn a_secret_from_a_file_is_used_and_told_to_no_one() {
         assert!(run.stderr.contains("DEBUG") && !run.stderr.contains("hunter2"), "{run:?}");
         assert!(!run.stdout.contains("hunter2"), "{run:?}");
     }
+}
+
+#[test]
+fn a_metadata_without_the_endpoint_of_codes_is_completed_by_a_flag() {
+    let stub = Stub::naming_itself(|endpoint| {
+        let metadata = format!(r#"{{"issuer":"{endpoint}","token_endpoint":"{endpoint}/t"}}"#);
+        let json = [("content-type", "application/json")];
+        vec![response(200, &json, &metadata), response(200, &json, r#"{"device_code":"a"}"#)]
+    });
+    let device = format!("{}/o/device-authorization/", stub.endpoint);
+    let more = ["--device-authorization-endpoint", &device, "--client-id", "tool", "--max-requests", "2"];
+    let run = Program::new().run(&conform(&stub.endpoint, &[&more[..], &["--output", "json"]].concat()));
+    let report: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
+    let outcome = |id: &str| {
+        let checks = report["checks"].as_array().unwrap().iter();
+        checks.filter(|check| check["id"] == id).map(|check| check["outcome"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (outcome("8628-4-endpoint"), outcome("8628-3.2-status")),
+        (vec!["warn".into()], vec!["pass".into()])
+    );
+    assert_eq!(stub.bodies().len(), 2);
+}
+
+/// Checks the server at these endpoints, without a person. Returns what the report says of the first request.
+fn first_outcome(endpoint: &str, more: &[&str]) -> (Option<i32>, String) {
+    let flags =
+        ["--device-authorization-endpoint", endpoint, "--token-endpoint", endpoint, "--client-id", "tool"];
+    let run =
+        Program::new().run(&[&["conform"], &flags[..], more, &["--no-input", "--output", "json"]].concat());
+    let code = run.code;
+    let report: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
+    let checks = report["checks"].as_array().unwrap();
+    let status = checks.iter().find(|check| check["id"] == "8628-3.2-status").unwrap();
+    (code, status["reason"].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_response_that_breaks_off_or_never_ends_is_no_response_and_the_run_is_no_success() {
+    let json = [("content-type", "application/json")];
+    let broken =
+        response(200, &json, r#"{"device_code":"a"}"#).replace("content-length: ", "content-length: 9");
+    let endless = response(200, &json, &"x".repeat(300 * 1024));
+    for (answer, why) in
+        [(broken, "the response broke off"), (endless, "262144 bytes or more, which is too long")]
+    {
+        let stub = Stub::always(answer);
+        let (code, reason) = first_outcome(&stub.endpoint, &[]);
+        assert_eq!(code, Some(255), "{reason}");
+        assert!(reason.contains(why), "{reason}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_no_success() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let (code, reason) = first_outcome(&endpoint, &[]);
+    assert_eq!(code, Some(255), "{reason}");
+    assert!(reason.contains("got no response"), "{reason}");
+}
+
+#[test]
+fn the_limit_of_time_ends_a_run_against_a_slow_server() {
+    let json = [("content-type", "application/json")];
+    let answer = response(200, &json, r#"{"device_code":"a","user_code":"b","interval":200}"#);
+    let stub = Stub::meanwhile(answer, || thread::sleep(Duration::from_millis(300)));
+    let began = Instant::now();
+    let (code, _) = first_outcome(&stub.endpoint, &["--max-time", "1s"]);
+    assert!(code.is_some_and(|code| code != 0) && began.elapsed() < Duration::from_secs(20), "{code:?}");
+    assert!(stub.bodies().len() < 8, "{}", stub.bodies().len());
 }

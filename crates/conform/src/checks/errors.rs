@@ -37,7 +37,7 @@ fn json(transcript: &Transcript) -> Judged {
         if answer.error().is_none() {
             return Some(format!("it got {} without the member error", answer.summary()));
         }
-        (!answer.says_json()).then(|| "the media type is another one".to_owned())
+        (!answer.says_json()).then(|| answer.says_else())
     })
 }
 

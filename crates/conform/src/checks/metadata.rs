@@ -53,9 +53,10 @@ fn location(transcript: &Transcript) -> Judged {
 
 fn json(transcript: &Transcript) -> Judged {
     let (exchange, _) = transcript.metadata()?;
-    keeps(exchange, exchange.answer.as_ref().is_ok_and(|answer| answer.says_json()), || {
-        "the media type is another one".to_owned()
-    })
+    match &exchange.answer {
+        Ok(answer) if !answer.says_json() => broken(exchange, answer.says_else()),
+        _ => pass(exchange),
+    }
 }
 
 fn issuer(transcript: &Transcript) -> Judged {

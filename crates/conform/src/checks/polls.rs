@@ -1,8 +1,9 @@
 //! Polls without a decision (RFC 8628 §3.4, §3.5), and by the wrong client (RFC 6749 §5.2).
 
-use super::{broken, each, gets_error, keeps, of_another_client, pass};
+use super::{broken, each, gets_error, keeps, not_made, of_another_client, pass};
 use crate::Step;
 use crate::check::{Check, Judged};
+use crate::run::Codes;
 use crate::transcript::Transcript;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -70,10 +71,23 @@ fn patient(transcript: &Transcript) -> Judged {
 
 fn slow_down(transcript: &Transcript) -> Judged {
     let (last, answer) = transcript.last(Step::EarlyPoll)?;
+    if answer.error() != Some("slow_down") && !has_early_poll(transcript) {
+        return not_made("each response took longer than the interval, so no poll was early");
+    }
     keeps(last, answer.error() == Some("slow_down"), || {
         let count = transcript.all(Step::EarlyPoll).count();
         format!("{count} polls at once got none, the last one {}", answer.summary())
     })
+}
+
+/// Whether a poll was early: its response arrived less than an interval after the one before.
+fn has_early_poll(transcript: &Transcript) -> bool {
+    let codes = transcript.all(Step::Codes).last().and_then(|exchange| Codes::of(exchange));
+    let Some(interval) = codes.map(|codes| codes.interval) else { return false };
+    let is_poll = |step| matches!(step, Step::FirstPoll | Step::EarlyPoll);
+    let polls = transcript.exchanges.iter().filter(|exchange| is_poll(exchange.step));
+    let times: Vec<_> = polls.map(|exchange| exchange.received).collect();
+    times.windows(2).any(|pair| matches!(pair, [before, after] if after.saturating_sub(*before) < interval))
 }
 
 fn slower(transcript: &Transcript) -> Judged {

@@ -19,7 +19,10 @@ fn created(transcript: &Transcript) -> Judged {
 fn client_id(transcript: &Transcript) -> Judged {
     let (exchange, answer) = registered(transcript)?;
     let is_there = answer.text("client_id").is_some() && answer.says_json();
-    keeps(exchange, is_there, || "there is no client_id, or the media type is another one".to_owned())
+    keeps(exchange, is_there, || match answer.says_json() {
+        true => "there is no client_id".to_owned(),
+        false => answer.says_else(),
+    })
 }
 
 type Found<'a> = (&'a std::rc::Rc<crate::exchange::Exchange>, &'a crate::exchange::Answer);

@@ -66,7 +66,10 @@ fn status(transcript: &Transcript) -> Judged {
 fn json(transcript: &Transcript) -> Judged {
     let (exchange, answer) = codes(transcript)?;
     let is_json = answer.says_json() && answer.json().is_some();
-    keeps(exchange, is_json, || "the body is no JSON object, or the media type is another one".to_owned())
+    keeps(exchange, is_json, || match answer.says_json() {
+        true => "the body is no JSON object".to_owned(),
+        false => answer.says_else(),
+    })
 }
 
 fn members(transcript: &Transcript) -> Judged {

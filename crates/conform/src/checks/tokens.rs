@@ -52,7 +52,7 @@ fn approved(transcript: &Transcript) -> Judged {
 
 fn json(transcript: &Transcript) -> Judged {
     let (exchange, answer) = token(transcript)?;
-    keeps(exchange, answer.says_json(), || "the media type is another one".to_owned())
+    keeps(exchange, answer.says_json(), || answer.says_else())
 }
 
 fn token_type(transcript: &Transcript) -> Judged {
@@ -88,9 +88,14 @@ fn scope(transcript: &Transcript) -> Judged {
     if answer.is_refusal() {
         return broken(exchange, format!("it got {}", answer.summary()));
     }
-    // The token of these codes must say what it is for, because that differs from what was asked.
     let code = answer.text("device_code").map(str::to_owned);
-    let found = tokens(transcript).find(|(poll, _)| poll.parameter("device_code") == code);
+    let is_of_code = |poll: &Rc<Exchange>| poll.parameter("device_code") == code;
+    let refusals = transcript.answered().filter(|(_, answer)| answer.error() == Some("invalid_scope"));
+    if let Some((poll, _)) = refusals.into_iter().find(|(poll, _)| is_of_code(poll)) {
+        return pass(poll);
+    }
+    // The token of these codes must say what it is for, because that differs from what was asked.
+    let found = tokens(transcript).find(|(poll, _)| is_of_code(poll));
     match found {
         None => not_made("the server gave codes, and there was no token for them"),
         Some((poll, token)) => keeps(poll, token.member("scope").is_some(), || {
@@ -104,17 +109,29 @@ fn single_use(transcript: &Transcript) -> Judged {
 }
 
 fn at_once(transcript: &Transcript) -> Judged {
-    let Some(one) = transcript.all(Step::CrowdPoll).next() else {
+    // Polls with earlier codes were refused for their scope.
+    let Some(one) = transcript.all(Step::CrowdPoll).last() else {
         return not_made(transcript.reason(Step::CrowdPoll));
     };
-    let crowd = transcript.answered().filter(|(exchange, answer)| {
-        matches!(exchange.step, Step::CrowdPoll | Step::LaterPoll) && answer.has_token()
+    let code = one.parameter("device_code");
+    let polls = transcript.answered().filter(|(exchange, _)| {
+        matches!(exchange.step, Step::CrowdPoll | Step::LaterPoll)
+            && exchange.parameter("device_code") == code
     });
-    let winners: Vec<_> = crowd.map(|(exchange, _)| Rc::clone(exchange)).collect();
+    let polls: Vec<Found<'_>> = polls.collect();
+    let winners = polls.iter().filter(|(_, answer)| answer.has_token());
+    let winners: Vec<_> = winners.map(|(exchange, _)| Rc::clone(exchange)).collect();
     match winners.len() {
         1 => Ok(winners),
+        0 if polls.iter().any(|(_, answer)| answer.error() == Some("invalid_scope")) => {
+            not_made("the server refused the scope of the codes")
+        }
         0 => broken(one, "none of them got the token"),
-        count => Err(Finding::Broken(format!("{count} of them got a token"), winners)),
+        // Two show it.
+        count => Err(Finding::Broken(
+            format!("{count} of them got a token"),
+            winners.into_iter().take(2).collect(),
+        )),
     }
 }
 

@@ -22,12 +22,12 @@ const SLOWER: Duration = Duration::from_secs(5);
 pub(super) const LONGEST_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The codes of one sign-in, and its pace.
-pub(super) struct Codes {
+pub(crate) struct Codes {
     pub(super) device_code: Secret,
     user_code: String,
     verification_uri: String,
     complete: Option<String>,
-    pub(super) interval: Duration,
+    pub(crate) interval: Duration,
     /// When the codes arrived.
     pub(super) issued: Duration,
     pub(super) expires_in: Duration,
@@ -39,7 +39,7 @@ pub(super) struct Codes {
 
 impl Codes {
     /// Reads the codes of a response; `None` if it has no device code.
-    pub(super) fn of(exchange: &Exchange) -> Option<Self> {
+    pub(crate) fn of(exchange: &Exchange) -> Option<Self> {
         let answer = exchange.answer.as_ref().ok().filter(|answer| !answer.is_refusal())?;
         let time = |name: &str| answer.member(name).and_then(seconds);
         let text = |name: &str| answer.text(name).map(str::to_owned);
@@ -91,7 +91,7 @@ impl Codes {
 
 /// Reads a number of seconds, with a fraction or as a text, too.
 pub(super) fn seconds(value: &Value) -> Option<Duration> {
-    let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
+    let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|n| !n.is_nan())?;
     Duration::try_from_secs_f64(number.min(f64::from(u32::MAX))).ok()
 }
 

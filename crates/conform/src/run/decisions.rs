@@ -8,7 +8,7 @@ use super::{Run, Target};
 use crate::{Decision, Step};
 
 /// The number of polls at once.
-const CROWD: usize = 12;
+pub(crate) const CROWD: usize = 12;
 /// The number of later polls, if none of the crowd got the token.
 const LATER: usize = 3;
 
@@ -34,7 +34,11 @@ impl Run<'_> {
     }
 
     fn decide(&mut self, codes: &Codes, decision: Decision) -> bool {
-        match self.person.decide(&codes.prompt(), decision) {
+        let asked = self.clock.now();
+        let decided = self.person.decide(&codes.prompt(), decision);
+        // A person may take a while.
+        self.deadline = self.deadline.saturating_add(self.clock.now().saturating_sub(asked));
+        match decided {
             Ok(()) => true,
             Err(why) => {
                 let why = why.to_string();
@@ -62,26 +66,41 @@ impl Run<'_> {
         // The codes for an unknown scope tell more, if the server gave any.
         let wider = self.transcript.all(Step::UnknownScope).last().and_then(|exchange| Codes::of(exchange));
         let now = self.clock.now();
-        let codes = match wider.filter(|codes| codes.is_fresh_at(now)) {
-            Some(codes) => {
-                self.leave_out(&[Step::CrowdCodes], "the codes for an unknown scope were used");
-                self.decide(&codes, Decision::Approve).then_some(codes)
+        if let Some(codes) = wider.filter(|codes| codes.is_fresh_at(now)) {
+            if !self.decide(&codes, Decision::Approve) {
+                return;
             }
-            None => self.decided(target, Step::CrowdCodes, None, Decision::Approve),
-        };
-        let Some(mut codes) = codes else { return };
+            if !self.redeem_in_a_crowd(target, codes) {
+                return self.leave_out(&[Step::CrowdCodes], "the codes for an unknown scope were used");
+            }
+            // The server has only now refused the scope. So its codes tell nothing about twelve polls.
+        }
+        if let Some(codes) = self.decided(target, Step::CrowdCodes, None, Decision::Approve)
+            && self.redeem_in_a_crowd(target, codes)
+        {
+            self.leave_out(&[Step::LaterPoll, Step::Replay], "the server refused the scope");
+        }
+    }
+
+    /// Sends twelve polls at once, and one more later. Returns whether the server refused the scope of the codes.
+    fn redeem_in_a_crowd(&mut self, target: &Target, mut codes: Codes) -> bool {
         self.wait_for_interval(&codes);
         let one = poll(&target.service, Step::CrowdPoll, &target.client, &codes.device_code, None);
-        let Some(exchanges) = self.send_together(&vec![one; CROWD]) else { return };
+        let Some(exchanges) = self.send_together(&vec![one; CROWD]) else { return false };
         codes.heard = self.clock.now();
         // Each of them makes the interval longer, by the letter of RFC 8628 §3.5.
         exchanges.iter().for_each(|exchange| self.note_pace(&mut codes, exchange));
         let mut has_token = exchanges.iter().any(|exchange| has_token(exchange));
+        if !has_token && exchanges.iter().any(|exchange| refuses_scope(exchange)) {
+            return true;
+        }
         for _ in 0..LATER {
             if has_token {
                 break;
             }
-            let Some(exchange) = self.poll_politely(target, Step::LaterPoll, &mut codes) else { return };
+            let Some(exchange) = self.poll_politely(target, Step::LaterPoll, &mut codes) else {
+                return false;
+            };
             has_token = self::has_token(&exchange);
         }
         if has_token {
@@ -90,6 +109,7 @@ impl Run<'_> {
         } else {
             self.leave_out(&[Step::Replay], "no poll got a token");
         }
+        false
     }
 
     /// Tries PKCE with the third approval, and revokes its token.
@@ -170,4 +190,8 @@ const AFTER_APPROVAL: [Step; 14] = [
 
 fn has_token(exchange: &crate::exchange::Exchange) -> bool {
     exchange.answer.as_ref().is_ok_and(crate::exchange::Answer::has_token)
+}
+
+fn refuses_scope(exchange: &crate::exchange::Exchange) -> bool {
+    exchange.answer.as_ref().is_ok_and(|answer| answer.error() == Some("invalid_scope"))
 }

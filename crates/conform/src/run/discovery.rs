@@ -16,7 +16,7 @@ impl Run<'_> {
     /// # Errors
     /// There are no endpoints to check, or there is no client.
     pub(super) fn find_target(&mut self) -> Result<Target, String> {
-        let (service, lists_s256) = match self.plan.endpoints.clone() {
+        let (service, lists_s256) = match self.plan.endpoints() {
             Some(endpoints) => {
                 self.leave_out(&[Step::Metadata], "the endpoints were given");
                 (endpoints.into(), false)
@@ -24,7 +24,8 @@ impl Run<'_> {
             None => {
                 let metadata = self.fetch_metadata()?;
                 let mut methods = list(&metadata, "code_challenge_methods_supported");
-                (service(&metadata)?, methods.any(|method| method == "S256"))
+                let device = self.plan.device_authorization.as_deref();
+                (service(&metadata, device)?, methods.any(|method| method == "S256"))
             }
         };
         let client = match self.plan.client.clone() {
@@ -86,14 +87,16 @@ impl Run<'_> {
     }
 }
 
-/// Returns the endpoints of the metadata. One that cannot be used is left out.
+/// Returns the endpoints of the metadata, with the device authorization endpoint that was given. One that cannot be
+/// used is left out.
 ///
 /// # Errors
 /// One of the two endpoints of the device grant cannot be used.
-fn service(metadata: &Map<String, Value>) -> Result<Service, String> {
+fn service(metadata: &Map<String, Value>, device: Option<&str>) -> Result<Service, String> {
     let url = |name: &str| metadata.get(name).and_then(Value::as_str);
     let needed = |name: &str| url(name).ok_or_else(|| format!("the metadata has no {name}"));
-    let (device, token) = (needed("device_authorization_endpoint")?, needed("token_endpoint")?);
+    let device = device.map_or_else(|| needed("device_authorization_endpoint"), Ok)?;
+    let token = needed("token_endpoint")?;
     let mut provider = Provider::new(device, token).map_err(|error| error.to_string())?;
     if let Some(with) =
         url("registration_endpoint").and_then(|url| provider.clone().with_registration(url).ok())

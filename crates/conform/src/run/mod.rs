@@ -14,11 +14,12 @@ use std::rc::Rc;
 use http::{Request, header};
 use oidc_proto::{Body, Client, Service, date};
 
-use self::codes::Codes;
 use crate::exchange::{Answer, Exchange};
 use crate::transcript::Transcript;
 use crate::{Clock, Person, Plan, Step, Transport};
 
+pub(crate) use self::codes::Codes;
+pub(crate) use self::decisions::CROWD;
 pub(crate) use self::tokens::LAST as LAST_REVOCATIONS;
 
 /// The number of requests that are repeated after a 429 or 503.
@@ -27,6 +28,9 @@ const REPEATS: usize = 5;
 const PAUSE: Duration = Duration::from_secs(5);
 /// The longest `Retry-After` that is obeyed. A longer one ends the run.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The longest time for which requests may stay without a response, in total. A longer one ends the run.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// Runs all checks' requests.
 pub(crate) fn run(
@@ -41,9 +45,19 @@ pub(crate) fn run(
         scope: plan.scope.clone(),
         ..Transcript::default()
     };
-    let not_before = clock.now();
-    let mut run =
-        Run { plan, transport, clock, person, transcript, not_before, repeats: REPEATS, stopped: None };
+    let began = clock.now();
+    let mut run = Run {
+        plan,
+        transport,
+        clock,
+        person,
+        transcript,
+        not_before: began,
+        deadline: began.saturating_add(plan.max_time),
+        silence: Duration::ZERO,
+        repeats: REPEATS,
+        stopped: None,
+    };
     if let Err(why) = run.every_step() {
         run.stopped.get_or_insert(why);
     }
@@ -67,6 +81,10 @@ struct Run<'a> {
     transcript: Transcript,
     /// The time before which the server wants no request.
     not_before: Duration,
+    /// The time after which nothing more is sent.
+    deadline: Duration,
+    /// The time that requests without a response have taken.
+    silence: Duration,
     /// The number of requests that may still be repeated.
     repeats: usize,
     /// The reason why nothing more is sent.
@@ -89,9 +107,13 @@ impl Run<'_> {
     fn every_step(&mut self) -> Result<(), String> {
         let target = self.find_target()?;
         let mut codes = self.request_codes(&target);
-        match codes.as_ref().and_then(Codes::too_slow) {
+        let obstacle = match &codes {
+            Some(codes) => codes.too_slow(),
+            None => Some(format!("{} brought no codes{}", Step::Codes, self.result_of(Step::Codes))),
+        };
+        match obstacle {
             Some(why) => {
-                // They keep no interval.
+                // They keep no interval, and need no codes.
                 self.provoke_refusals(&target);
                 self.stopped.get_or_insert(why);
             }
@@ -100,6 +122,15 @@ impl Run<'_> {
         // A server that limits guesses may refuse everything else, too. So they come last.
         self.guess(codes.as_ref());
         Ok(())
+    }
+
+    /// Returns what a step got, as the end of a sentence.
+    fn result_of(&self, step: Step) -> String {
+        match self.transcript.all(step).last().map(|exchange| &exchange.answer) {
+            Some(Ok(answer)) => format!(": it got {}", answer.summary()),
+            Some(Err(why)) => format!(": {why}"),
+            None => String::new(),
+        }
     }
 
     /// Polls, with and without a decision.
@@ -122,7 +153,9 @@ impl Run<'_> {
     fn send(&mut self, request: &Request<Body>) -> Option<Rc<Exchange>> {
         loop {
             self.before_sending(1)?;
+            let began = self.clock.now();
             let sent = self.transport.send(request);
+            self.note_silence(began, sent.is_err());
             let exchange = self.record(request, sent);
             let status = exchange.answer.as_ref().map_or(0, Answer::status);
             let is_busy = matches!(status, 429 | 503) && exchange.step != Step::Guess;
@@ -137,7 +170,9 @@ impl Run<'_> {
     /// Sends several requests at the same time.
     fn send_together(&mut self, requests: &[Request<Body>]) -> Option<Vec<Rc<Exchange>>> {
         self.before_sending(requests.len())?;
+        let began = self.clock.now();
         let sent = self.transport.send_together(requests);
+        self.note_silence(began, sent.iter().any(Result::is_err));
         Some(requests.iter().zip(sent).map(|(request, sent)| self.record(request, sent)).collect())
     }
 
@@ -146,11 +181,22 @@ impl Run<'_> {
         if self.transcript.exchanges.len() + count > self.plan.max_requests() {
             self.stopped.get_or_insert_with(|| "the limit of requests is reached".to_owned());
         }
-        if self.stopped.is_some() {
-            return None;
+        if self.stopped.is_none() {
+            // The wait ends the run if it is too long.
+            self.wait_until(self.not_before.max(self.clock.now()));
         }
-        self.wait_until(self.not_before);
-        Some(())
+        self.stopped.is_none().then_some(())
+    }
+
+    /// Adds the time of a request without a response. Too much of it ends the run.
+    fn note_silence(&mut self, began: Duration, is_silent: bool) {
+        if is_silent {
+            self.silence = self.silence.saturating_add(self.clock.now().saturating_sub(began));
+        }
+        if self.silence >= SILENCE {
+            let why = format!("requests stayed without a response for {} s", self.silence.as_secs());
+            self.stopped.get_or_insert(why);
+        }
     }
 
     fn record(
@@ -175,7 +221,13 @@ impl Run<'_> {
         exchange
     }
 
+    /// Waits until this time. One after the deadline ends the run instead.
     fn wait_until(&mut self, time: Duration) {
+        if time > self.deadline {
+            let why = || format!("the limit of {} s is reached", self.plan.max_time.as_secs());
+            self.stopped.get_or_insert_with(why);
+            return;
+        }
         let left = time.saturating_sub(self.clock.now());
         if !left.is_zero() {
             self.clock.wait(left);

@@ -4,6 +4,7 @@
 mod breakers;
 mod documented;
 mod gentle;
+mod odd;
 mod order;
 mod own_server;
 mod pace;

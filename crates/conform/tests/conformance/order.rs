@@ -78,6 +78,7 @@ fn a_server_that_gives_a_token_to_every_poll_gets_no_more_revocations_than_the_l
     assert_eq!(last.count(), 6);
     // The replay brings a token, too. Our server takes the revocation of every token.
     assert_eq!((report.tokens_revoked, report.tokens_left), (7, 8), "{report}");
+    assert!(report.to_string().contains("a run revokes at most 6"), "{report}");
     assert!(report.requests <= report.max_requests);
 }
 

@@ -94,6 +94,11 @@ impl Answer {
         Self { status, headers, body: body.to_owned() }
     }
 
+    /// No response.
+    pub(crate) const fn none() -> Self {
+        Self { status: 0, headers: Vec::new(), body: String::new() }
+    }
+
     pub(crate) fn error(code: &str) -> Self {
         Self::json(400, &format!(r#"{{"error":"{code}"}}"#))
     }
@@ -151,6 +156,8 @@ pub(crate) struct Changed {
     server: InProcess,
     clock: Virtual,
     change: Change,
+    /// The time that each request takes.
+    taken: Duration,
     pub(crate) earlier: Vec<(Step, Answer)>,
 }
 
@@ -169,7 +176,13 @@ impl Changed {
     }
 
     pub(crate) fn new(server: InProcess, clock: Virtual, change: Change) -> Self {
-        Self { server, clock, change, earlier: Vec::new() }
+        Self { server, clock, change, taken: Duration::ZERO, earlier: Vec::new() }
+    }
+
+    /// Lets each request take this time.
+    pub(crate) const fn taking(mut self, time: Duration) -> Self {
+        self.taken = time;
+        self
     }
 }
 
@@ -179,6 +192,10 @@ impl Transport for Changed {
         let now = self.clock.now();
         let asked = Asked { step, request, now, server: &self.server, earlier: &self.earlier };
         let answer = (self.change)(&asked);
+        self.clock.wait(self.taken);
+        if answer.status == 0 {
+            return Err(NoResponse::new("timed out"));
+        }
         self.earlier.push((step, answer.clone()));
         let response = Response::builder().status(answer.status);
         let response =
@@ -255,7 +272,7 @@ impl World {
 }
 
 /// The person, who reads codes of any form.
-fn person(handle: Handle) -> impl FnMut(&Prompt<'_>, Decision) -> Result<(), NotDecided> {
+pub(crate) fn person(handle: Handle) -> impl FnMut(&Prompt<'_>, Decision) -> Result<(), NotDecided> {
     move |prompt, decision| {
         match decision {
             Decision::Approve => handle.approve(prompt.user_code),

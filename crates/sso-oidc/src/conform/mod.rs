@@ -15,6 +15,7 @@ use device_conform::{Body, Client, HttpTransport, NoResponse, Plan, Report, Step
 use http::{Request, Response};
 
 use self::person::Person;
+use crate::duration;
 use crate::exit::{Exit, Failure, chain, print_data};
 use crate::idn::in_ascii;
 use crate::service;
@@ -26,7 +27,7 @@ use crate::sources::Sources;
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 It sends a limited number of requests, which it says first, and keeps the interval of the server. It asks for three \
-approvals and one denial. Without --output it prints a report of 80 columns; no report has a secret.
+approvals and one denial, and a server that refuses an unknown scope late costs a fourth. Without --output it prints a report of 80 columns; no report has a secret.
 
 The exit code is 0 if no rule is broken, and 1 if a MUST is. A broken SHOULD is a warning. It is 255 if the run ended \
 early, such as without metadata or a client.")]
@@ -35,8 +36,8 @@ pub(crate) struct ConformArgs {
     #[arg(long, value_name = "URL", required_unless_present = "token_endpoint")]
     issuer: Option<String>,
 
-    /// The URL that gives codes, for a server without metadata
-    #[arg(long, value_name = "URL", requires = "token_endpoint", conflicts_with = "issuer")]
+    /// The URL that gives codes, if the metadata does not name it or there is none
+    #[arg(long, value_name = "URL")]
     device_authorization_endpoint: Option<String>,
 
     /// The URL that gives tokens, for a server without metadata
@@ -90,6 +91,11 @@ pub(crate) struct ConformArgs {
     #[arg(long, value_name = "COUNT")]
     max_requests: Option<usize>,
 
+    /// End the run after this time; the checks that are left are not made. The person's time and that of --wait-expiry
+    /// do not count
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration::lifetime)]
+    max_time: Duration,
+
     /// Write a report in JUnit's XML format, too
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -110,7 +116,10 @@ impl ConformArgs {
     fn plan(&self, settings: &Settings) -> Result<Plan, Failure> {
         let plan = match (&self.issuer, &self.device_authorization_endpoint, &self.token_endpoint) {
             (None, Some(device), Some(token)) => Plan::for_endpoints(&in_ascii(device), &in_ascii(token)),
-            (issuer, ..) => Plan::new(&in_ascii(issuer.as_deref().unwrap_or_default())),
+            (issuer, device, _) => {
+                let plan = Plan::new(&in_ascii(issuer.as_deref().unwrap_or_default()));
+                device.iter().fold(plan, |plan, url| plan?.with_device_authorization_endpoint(&in_ascii(url)))
+            }
         };
         let mut plan = plan.map_err(Failure::usage)?.with_scope(&self.scopes);
         if let Some(id) = &self.client_id {
@@ -126,6 +135,7 @@ impl ConformArgs {
             plan = plan.with_max_requests(most);
         }
         let wait = Duration::from_secs(self.wait_expiry.into());
+        let plan = plan.with_max_time(self.max_time);
         Ok(plan.with_expiry_wait(wait).with_guesses(self.try_guesses.unwrap_or(0)))
     }
 

@@ -91,6 +91,10 @@ impl Words {
 
     /// Runs the command to its end. Its output goes to standard error, because the report has standard output.
     fn run(&self, prompt: &Prompt<'_>) -> Result<(), NotDecided> {
+        // The command could take it for a flag of its own.
+        if prompt.user_code.starts_with('-') {
+            return Err(NotDecided::new("the user code begins with a hyphen"));
+        }
         let uri = prompt.verification_uri_complete.unwrap_or(prompt.verification_uri);
         let filled = self.words.iter().map(|word| filled(word, prompt.user_code, uri));
         let mut filled = filled.collect::<Vec<_>>().into_iter();
