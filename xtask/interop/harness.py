@@ -238,16 +238,17 @@ class Person:
             return answer.geturl(), answer.read().decode()
 
     def approve(self, device):
-        return self._decide(device["verificationUriComplete"], device["userCode"], "approve")
+        return self.decide_by_form(device["verificationUriComplete"], device["userCode"], "approve")
 
     def deny(self, device):
-        return self._decide(device["verificationUriComplete"], device["userCode"], "deny")
+        return self.decide_by_form(device["verificationUriComplete"], device["userCode"], "deny")
 
     def approve_by_typing(self, device):
         """From the short URL, with the code typed in, as from another machine's screen."""
-        return self._decide(device["verificationUri"], device["userCode"], "approve")
+        return self.decide_by_form(device["verificationUri"], device["userCode"], "approve")
 
-    def _decide(self, url, user_code, action):
+    def decide_by_form(self, url, user_code, action):
+        """By the page's own form, whose button has this value."""
         url, page = self.open(url)
         for _ in range(self.MOST_PAGES):
             form = next((form for form in Form(page).forms), None)

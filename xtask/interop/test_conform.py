@@ -28,19 +28,17 @@ OF_OTHERS = {"7591-3.2.1-client-id", "7591-3.2.1-created", "9700-4.14.2-rotation
 
 
 class Check:
-    """One run of `conform`, with this file as the person."""
+    """One run of `conform`, with this file as the person. The words for an approval are those of the server's page; the
+    provider of npm has none."""
 
-    def __init__(self, issuer, client, *more):
-        self.junit = Path(HOME) / f"{client}.xml"
+    def __init__(self, issuer, client, *more, scope=("openid", "offline_access"), approve=None):
+        self.junit = Path(HOME) / f"{client}-{issuer.rsplit(':')[-1]}.xml"
         person = [sys.executable, __file__, "{uri}", "{code}"]
-        decide = {
-            f"--{decision}-with": " ".join(f"'{word}'" for word in [*person, decision])
-            for decision in ["approve", "deny"]
-        }
-        command = [PROGRAM, "conform", "--issuer", issuer, "--client-id", client, "--scope", "openid", "offline_access",
+        command = [PROGRAM, "conform", "--issuer", issuer, "--client-id", client, "--scope", *scope,
                    "--output", "json", "--junit", str(self.junit), *more]
-        for flag, value in decide.items():
-            command += [flag, value]
+        for decision, word in [("approve", approve), ("deny", approve and "deny")]:
+            words = [*person, decision, *([word] if word else [])]
+            command += [f"--{decision}-with", " ".join(f"'{word}'" for word in words)]
         self.command = command
         self.thread = threading.Thread(target=self.go)
         self.thread.start()
@@ -102,8 +100,11 @@ class Conform(unittest.TestCase):
 
 
 def decide():
-    uri, code, decision = sys.argv[1:]
-    Holder().decide(uri.split("?")[0], code, decision == "approve")
+    uri, code, decision, *word = sys.argv[1:]
+    if word:
+        Person().decide_by_form(uri, code, *word)
+    else:
+        Holder().decide(uri.split("?")[0], code, decision == "approve")
 
 
 if __name__ == "__main__":

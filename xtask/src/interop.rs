@@ -2,7 +2,7 @@
 //!
 //! These run against our server and our program: boto3, the AWS CLI, aws-sso-lib and Authlib from PyPI, the
 //! crates `oauth2` and `openidconnect`, npm's `openid-client`, and a headless Chromium. Our program and
-//! adapters run against npm's `oidc-provider`.
+//! adapters run against npm's `oidc-provider`, and `conform` against PyPI's django-oauth-toolkit and Authlib, too.
 //!
 //! The scenarios are in Python, like most of the peers. This module creates the virtual environment, builds the
 //! programs and runs the scenarios.
@@ -18,7 +18,7 @@ use crate::shell::Run;
 use crate::{peers, workspace};
 
 /// The time limit. Each scenario waits a few seconds for real intervals and expiries.
-const LIMIT: Duration = Duration::from_secs(420);
+const LIMIT: Duration = Duration::from_secs(480);
 /// The time limit of a first install on a slow network.
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
