@@ -269,9 +269,7 @@ pub(crate) async fn exchange(
     now: Moment,
     has_person: bool,
 ) -> Result<Exchanged, StoreError> {
-    if has_person
-        && let Some((polls_before, decision)) = simulated_person::decision_after_polls(state)
-    {
+    if has_person && let Some((polls_before, decision)) = simulated_person::decision_after_polls(state) {
         let decided =
             simulated_person::decide_after_polls(state, &request.grant, polls_before, decision, now);
         Box::pin(decided).await?;

@@ -159,7 +159,7 @@ pub(crate) fn allowed(path: &str) -> String {
 /// Returns whether programs use this path, and no person does.
 pub(crate) fn is_for_programs(path: &str) -> bool {
     of_path(path).any(|route| match route.handler {
-        Handler::Operation(..) | Handler::Portal(_) | Handler::Metadata(_) => true,
+        Handler::Operation(..) | Handler::Portal(_) | Handler::Metadata(_) | Handler::UserInfo => true,
         Handler::Page(_) => path == "/jwks.json",
         Handler::Ready | Handler::Device(_) | Handler::Authorization(_) => false,
     })

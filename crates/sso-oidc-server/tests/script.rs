@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::{Http, START_URL, poll, start, text};
 use serde_json::{Value, json};
-use sso_oidc_server::{Approval, Client, Config, InProcess, Script, ServeError, SlowDown, TestServer};
 use sha2::{Digest as _, Sha256};
+use sso_oidc_server::{Approval, Client, Config, InProcess, Script, ServeError, SlowDown, TestServer};
 
 fn server(script: &str) -> TestServer {
     with(Config::default().with_approval(Approval::Manual), script)
