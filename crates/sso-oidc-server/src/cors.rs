@@ -108,8 +108,8 @@ fn allowed<'a>(origins: &'a [CorsOrigin], headers: &HeaderMap) -> Option<&'a Hea
     origins.iter().map(|CorsOrigin(origin)| origin).find(|origin| *origin == sent)
 }
 
-/// Returns the reply to a preflight: a browser asks whether a page may send a request. `None` for any other request, and
-/// on a path for people.
+/// Returns the reply to a preflight: a browser asks whether a page may send a request. `None` for any other request,
+/// and on a path for people.
 pub(crate) fn preflight(origins: &[CorsOrigin], head: &Parts) -> Option<Reply> {
     let headers = &head.headers;
     let asks = head.method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);

@@ -24,7 +24,8 @@ pub(crate) fn openid(context: &Context<'_>) -> Response<Body> {
     metadata.userinfo_endpoint = Some(format!("{}/oauth/userinfo", context.state.hosts.public_url));
     metadata.subject_types_supported = list(&["public"]);
     metadata.id_token_signing_alg_values_supported = list(&[keys::ALGORITHM]);
-    metadata.claims_supported = list(&["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"]);
+    metadata.claims_supported =
+        list(&["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "email"]);
     metadata.encode()
 }
 
@@ -49,7 +50,7 @@ fn metadata(state: &State) -> Metadata {
     metadata.revocation_endpoint = url("/oauth/revoke");
     metadata.introspection_endpoint = url("/oauth/introspect");
     metadata.jwks_uri = url("/jwks.json");
-    metadata.scopes_supported = list(&[OPENID_SCOPE]);
+    metadata.scopes_supported = list(&[OPENID_SCOPE, "profile", "email"]);
     metadata.grant_types_supported =
         list(&[grant_type::AUTHORIZATION_CODE, grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN]);
     metadata.authorization_response_iss_parameter_supported = true;

@@ -340,7 +340,7 @@ impl Handle {
     /// ```
     /// use sso_oidc_server::{Client, Config, Script, TestServer};
     /// let server = TestServer::with(Config::default().with_client(Client::public("my-tool")))?;
-    /// server.handle().set_script("[[sign_in]]\nuser_code = \"BCDF-GHJK\"\npolls = [\"pending\", \"token\"]".parse()?)?;
+    /// server.handle().set_script("[[sign_in]]\npolls = [\"pending\", \"token\"]".parse()?)?;
     /// server.handle().set_script(Script::default())?; // no device has asked, so none follows the script
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -50,7 +50,10 @@ fn both_discovery_documents_say_where_everything_is() {
         ("userinfo_endpoint", json!(url("/oauth/userinfo"))),
         ("subject_types_supported", json!(["public"])),
         ("id_token_signing_alg_values_supported", json!(["ES256"])),
-        ("claims_supported", json!(["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"])),
+        (
+            "claims_supported",
+            json!(["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "email"]),
+        ),
     ] {
         assert_eq!(openid.as_object_mut().unwrap().remove(name), Some(value), "{name}");
     }
@@ -66,7 +69,7 @@ fn both_discovery_documents_say_where_everything_is() {
                 "revocation_endpoint": url("/oauth/revoke"),
                 "introspection_endpoint": url("/oauth/introspect"),
                 "jwks_uri": url("/jwks.json"),
-                "scopes_supported": ["openid"],
+                "scopes_supported": ["openid", "profile", "email"],
                 "authorization_response_iss_parameter_supported": true,
                 "grant_types_supported": ["authorization_code", DEVICE_GRANT, "refresh_token"],
                 "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],

@@ -14,7 +14,9 @@ use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use sso_oidc_server::{Approval, Capacity, Client, Config, Memory, Secret, TestServer};
+use sso_oidc_server::{
+    Approval, Capacity, Client, Config, Memory, People, Person, Secret, Subject, TestServer,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -213,6 +215,28 @@ fn user_info_says_whose_token_it_is_by_get_and_by_post() {
     let put = http.send("PUT", "/oauth/userinfo", &[("Authorization", &bearer)], "");
     assert_eq!((put.status, put.header("Allow")), (405, Some("GET, HEAD, POST")));
     assert_eq!(put.json()["error"], "invalid_request");
+}
+
+#[test]
+fn user_info_has_the_name_for_profile_and_the_address_for_email() {
+    let subject = Subject::new("u-1").unwrap();
+    let alice = Person::new(subject).with_name("Alice Example").with_email("alice@example.com");
+    let server = with(Config::default().with_people(People::new([alice]).unwrap()));
+    let mut http = Http::to(&server);
+    for (scope, expected) in [
+        ("openid", json!({ "sub": "u-1" })),
+        ("openid profile", json!({ "sub": "u-1", "name": "Alice Example" })),
+        ("openid email", json!({ "sub": "u-1", "email": "alice@example.com" })),
+        (
+            "openid profile email",
+            json!({ "sub": "u-1", "name": "Alice Example", "email": "alice@example.com" }),
+        ),
+    ] {
+        let token = sign_in(&mut http, scope);
+        assert_eq!(user_info(&mut http, Some(text(&token, "access_token"))).json(), expected, "{scope}");
+        let claims = claims(&mut http, &token);
+        assert_eq!((text(&claims, "sub"), claims.get("email")), ("u-1", None), "§5.4: they are at UserInfo");
+    }
 }
 
 #[test]

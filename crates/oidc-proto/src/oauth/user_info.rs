@@ -11,7 +11,7 @@ use crate::{Body, json};
 /// use oidc_proto::oauth::UserInfo;
 /// let response = UserInfo::new("248289761001").encode();
 /// assert_eq!(response.headers()["content-type"], "application/json");
-/// assert_eq!(response.body().as_ref(), br#"{"sub":"248289761001"}"#);
+/// assert_eq!(response.body().as_ref(), br#"{"sub":"248289761001"}"#); // nothing is null (§5.3.2)
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -19,15 +19,19 @@ pub struct UserInfo {
     /// `sub`: the person, the same as in the ID token. Every response has it.
     #[serde(rename = "sub")]
     pub subject: String,
-    // The claims of the scopes `profile` and `email` (§5.4) come here, each as an `Option` that is not written without
-    // a value (§5.3.2: a claim that is not returned is omitted, and not null).
+    /// `name`: the full name, for the scope `profile` (§5.4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `email`: the e-mail address, for the scope `email` (§5.4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
 }
 
 impl UserInfo {
     /// Creates the claims of a person about whom nothing else is known, or asked.
     #[must_use]
     pub fn new(subject: impl Into<String>) -> Self {
-        Self { subject: subject.into() }
+        Self { subject: subject.into(), name: None, email: None }
     }
 
     /// Server side: encodes the response.

@@ -233,8 +233,8 @@ impl Config {
         self
     }
 
-    /// Sets the origins of web pages that may call the endpoints of programs: those of both dialects, of the portal, and
-    /// the metadata.
+    /// Sets the origins of web pages that may call the endpoints of programs: those of both dialects, of the portal,
+    /// and the metadata.
     ///
     /// ```
     /// use sso_oidc_server::{Config, TestServer};

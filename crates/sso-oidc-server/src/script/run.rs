@@ -122,8 +122,8 @@ impl Run {
         !sign_in.polls.is_empty()
     }
 
-    /// Returns the identity of the device that presents this code, and its interval if the script chose one. `None` is a
-    /// device that follows no script. The same code may be chosen for several devices.
+    /// Returns the identity of the device that presents this code, and its interval if the script chose one. `None` is
+    /// a device that follows no script. The same code may be chosen for several devices.
     pub(crate) fn device(&self, presented: GrantId) -> Option<(GrantId, Option<Duration>)> {
         let progress = self.lock();
         let id = progress.real.get(&presented).map_or(presented, GrantId::of_secret);

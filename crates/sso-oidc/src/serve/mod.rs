@@ -112,8 +112,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDRESS[/PREFIX]")]
     trusted_proxy: Vec<TrustedProxy>,
 
-    /// Let web pages of this origin call the endpoints of programs, and read the answers (CORS); * means all origins. The
-    /// approval pages stay closed to them. May be repeated
+    /// Let web pages of this origin call the endpoints of programs, and read the answers (CORS); * means all origins.
+    /// The approval pages stay closed to them. May be repeated
     #[arg(long, value_name = "ORIGIN")]
     cors: Vec<CorsOrigin>,
 
