@@ -16,6 +16,7 @@ use crate::portal::{
     AccountsArgs, CredentialProcessArgs, CredentialsArgs, ExecArgs, GetRoleCredentialsArgs,
     ListAccountRolesArgs, ListAccountsArgs, LogoutArgs, RolesArgs,
 };
+use crate::ready::ReadyArgs;
 use crate::serve::ServeArgs;
 use crate::status::StatusArgs;
 use crate::try_faults::TryFaultsArgs;
@@ -39,8 +40,8 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 252 wrong arguments, 253 wrong or missing configuration, 254 error from the service, 255 \
-any other error, 130 Ctrl-C. `status` has 3, 4 and 5, too, `approve` 4, 6 and 7, `try-faults` and `conform` 1. `exec` and \
-`serve -- COMMAND` have those of their command, and 126 and 127.";
+any other error, 130 Ctrl-C. `status` has 3, 4 and 5, too, `approve` 4, 6 and 7, `try-faults`, `conform` and `ready` 1. \
+`exec` and `serve -- COMMAND` have those of their command, and 126 and 127.";
 
 /// The commands. Each is a module with a `clap::Args` type and a `run` function; see `main.rs`.
 #[derive(Subcommand)]
@@ -83,6 +84,8 @@ pub(crate) enum Command {
     Approve(ApproveArgs),
     /// Deny a device at a running test server, as a person does in a browser
     Deny(DecisionArgs),
+    /// Tell by the exit code whether a running test server is ready, for a container or a script
+    Ready(ReadyArgs),
     /// Check whether a server keeps the rules of the device grant (RFC 8628), and of what it is built on
     Conform(ConformArgs),
     /// Register a client with the service, and print its id and secret

@@ -12,6 +12,17 @@ pub(crate) fn any(text: &str) -> Result<Duration, String> {
     parse(text).ok_or_else(|| "expected a duration such as 500ms, 2s, 2, 15m or 8h".to_owned())
 }
 
+/// Parses a duration that is longer than nothing.
+///
+/// # Errors
+/// The text is no duration, or the duration is zero. The message has valid examples.
+pub(crate) fn positive(text: &str) -> Result<Duration, String> {
+    any(text).and_then(|duration| match duration.is_zero() {
+        true => Err("expected a duration above zero, such as 500ms, 10s or 2m".to_owned()),
+        false => Ok(duration),
+    })
+}
+
 /// Parses a duration of one second or more, because lifetimes have whole seconds in both dialects.
 ///
 /// # Errors
@@ -48,6 +59,8 @@ mod tests {
             assert!(lifetime(text).unwrap_err().contains("15m"), "{text}");
         }
         assert!(lifetime("999ms").is_err() && lifetime("0").is_err());
+        assert!(positive("0ms").unwrap_err().contains("above zero") && positive("x").is_err());
+        assert_eq!(positive("1ms"), Ok(Duration::from_millis(1)));
         assert_eq!(lifetime("1000ms"), Ok(Duration::from_secs(1)));
     }
 }

@@ -9,14 +9,14 @@ use std::sync::{Mutex, PoisonError};
 use oidc_proto::printable;
 
 /// The exit codes, with the AWS CLI's meanings. Those of `status`, `approve` and `exec` are none of the AWS CLI's: 1,
-/// 2, 130, 252 to 255. `conform` and `try-faults` have 1, as test programs do.
+/// 2, 130, 252 to 255. `conform` and `try-faults` have 1, as test programs do, and so has `ready`, as health checks do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
     /// The command succeeded, or printed help.
     Success = 0,
     /// `serve --report-fail`: the command succeeded, and the report has findings. `try-faults`: the command ended
-    /// otherwise than expected. `conform`: the server breaks a rule.
+    /// otherwise than expected. `conform`: the server breaks a rule. `ready`: the server is not ready.
     Findings = 1,
     /// `status`: the token is valid for no more than 15 minutes.
     Expiring = 3,

@@ -36,6 +36,8 @@ const OF_REQUESTS_WITHOUT_RESULTS: [&str; 9] = [
 
 /// The global flags without a meaning for a decision at the test server.
 const OF_REGIONS: [&str; 4] = ["region", "output", "query", "no_input"];
+/// The global flags without a meaning for a question without secrets to the test server.
+const OF_READINESS: [&str; 5] = ["region", "output", "query", "no_input", "allow_insecure_http"];
 /// The global flags of AWS's endpoints.
 const OF_AWS: [&str; 3] = ["region", "endpoint_url", "allow_insecure_http"];
 
@@ -55,7 +57,7 @@ const RARE: [&str; 8] = [
 ];
 
 /// The examples of each command.
-const EXAMPLES: [(&str, &[&str]); 27] = [
+const EXAMPLES: [(&str, &[&str]); 28] = [
     (
         "login",
         &[
@@ -143,6 +145,7 @@ const EXAMPLES: [(&str, &[&str]); 27] = [
         ],
     ),
     ("deny", &["sso-oidc deny BCDF-GHJK --endpoint-url http://127.0.0.1:8765"]),
+    ("ready", &["sso-oidc ready http://127.0.0.1:8765", "sso-oidc ready --ready-file ready --wait 30s"]),
     (
         "conform",
         &[
@@ -180,6 +183,7 @@ fn meaningless(command: &str) -> &'static [&'static str] {
         "serve" | "demo" | "completions" | "man" => &OF_REQUESTS,
         "try-faults" => &OF_REQUESTS_WITHOUT_RESULTS,
         "approve" | "deny" => &OF_REGIONS,
+        "ready" => &OF_READINESS,
         "conform" => &OF_AWS,
         "refresh" | "logout" | "configure" | "credentials" | "credential-process" | "exec" => &OF_RESULTS,
         _ => &[],
@@ -228,7 +232,8 @@ fn examples(command: &str) -> Option<String> {
 
 /// Gives a flag a short help: the beginning of its text.
 fn with_short_help(arg: Arg) -> Arg {
-    let is_rare = RARE.contains(&arg.get_id().as_str()) || arg.get_help_heading() == Some("Other providers");
+    let is_rare = RARE.contains(&arg.get_id().as_str())
+        || matches!(arg.get_help_heading(), Some("Other providers" | "Limits"));
     let Some(help) = arg.get_help().map(ToString::to_string) else { return arg };
     let long = arg.get_long_help().map_or_else(|| help.clone(), ToString::to_string);
     arg.help(beginning(&help).to_owned()).long_help(long).hide_short_help(is_rare)

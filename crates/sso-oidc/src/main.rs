@@ -60,6 +60,7 @@ mod output;
 mod people_file;
 mod picker;
 mod portal;
+mod ready;
 mod registration_key;
 mod role_cache;
 mod serve;
@@ -206,6 +207,10 @@ fn run(command: &Command, settings: &Settings) -> Result<ExitCode, Failure> {
         Command::Deny(args) => {
             interrupt::exit_on_ctrl_c();
             approve::deny(args, settings)
+        }
+        Command::Ready(args) => {
+            interrupt::exit_on_ctrl_c();
+            ready::run(args, settings)
         }
         Command::Demo(args) => demo::run(args, settings),
         Command::RegisterClient(args) => {

@@ -118,6 +118,18 @@ fn retry_after_is_the_flags() {
 }
 
 #[test]
+fn limits_are_those_of_the_flags() {
+    let serving = Serving::start(&["--max-body-bytes", "100"]);
+    let json = |length: usize| serde_json::json!({ "clientName": "x".repeat(length) });
+    let status = |length| post(&serving, "/client/register", "localhost", &json(length))[..12].to_owned();
+    assert_eq!([status(83), status(84)], ["HTTP/1.1 400", "HTTP/1.1 413"], "the rest is 17 bytes long");
+    for (flag, example) in [("--max-connections=0", "zero"), ("--idle-timeout=0s", "above zero")] {
+        let stderr = Program::new().run(&["serve", flag]).fails(252);
+        assert!(stderr.contains(example), "{stderr}");
+    }
+}
+
+#[test]
 fn the_log_says_how_a_refused_host_name_is_accepted() {
     let mut serving = Serving::start(&[]);
     let response = post(&serving, "/token", "sso:8080", &serde_json::json!({}));

@@ -4,7 +4,8 @@
 pub(crate) mod command;
 mod control;
 pub(crate) mod layers;
-mod ready_file;
+mod limits;
+pub(crate) mod ready_file;
 pub(crate) mod report;
 mod rules;
 mod script;
@@ -24,6 +25,7 @@ use tracing::level_filters::LevelFilter;
 
 use self::command::{Guest, Host};
 use self::control::{ControlArgs, Token};
+use self::limits::LimitsArgs;
 use self::ready_file::ReadyFile;
 use self::report::ReportArgs;
 use self::rules::RulesArgs;
@@ -63,7 +65,7 @@ with underscores. A flag without a value is true or false there. One that may be
 commas in the variable. Paths are relative to the working directory.
 
 At SIGTERM or Ctrl-C the server accepts no more connections, answers the requests that have arrived, and writes what the store \
-has left. That takes two seconds at most, and a second signal ends it at once.
+has left. That takes the time of --stop-timeout at most, and a second signal ends it at once.
 
 A line of --log-format json has time (RFC 3339, in UTC), level and message. That of a request also has method, path, operation, \
 status (0 if an injected fault left no response), error, injected, duration (in seconds), request_id, connection and client (its \
@@ -182,6 +184,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
 
+    #[command(flatten)]
+    limits: LimitsArgs,
+
     /// Run this command with the server, and stop the server at its end
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -228,7 +233,7 @@ impl ServeArgs {
 
     /// Returns the configuration of the server, and the token of the control API.
     fn configured(&self) -> Result<(Config, Option<Token>), Failure> {
-        let mut config = self.rules.config().with_listen(self.listen);
+        let mut config = self.limits.apply(self.rules.config()).with_listen(self.listen);
         if let Some(url) = &self.public_url {
             config = config.with_public_url(url);
         }

@@ -58,10 +58,15 @@ impl Drop for ReadyFile {
     }
 }
 
-/// Returns whether these are the contents of a ready file: one line with a URL.
+/// Returns the URL of a ready file, which is its only line.
+pub(crate) fn url(text: &str) -> Option<&str> {
+    let is_url = text.starts_with("http://") || text.starts_with("https://");
+    text.strip_suffix('\n').filter(|line| is_url && !line.contains('\n'))
+}
+
+/// Returns whether these are the contents of a ready file, or of none yet.
 fn is_ours(bytes: &[u8]) -> bool {
-    let is_url = bytes.starts_with(b"http://") || bytes.starts_with(b"https://");
-    bytes.is_empty() || (is_url && bytes.iter().position(|byte| *byte == b'\n') == Some(bytes.len() - 1))
+    bytes.is_empty() || str::from_utf8(bytes).is_ok_and(|text| url(text).is_some())
 }
 
 /// Writes a temporary file beside the path, and renames it. Every user may read it, because a URL is no secret.
