@@ -85,19 +85,20 @@ use cli::{Cli, Command};
 use environment::Environment;
 use exit::{Exit, Failure, print_data};
 use globals::ColorChoice;
+use serve::layers::Merged;
 use settings::Settings;
 
 fn main() -> ExitCode {
     let environment = Environment::of_process();
     let stderr_is_terminal = std::io::stderr().is_terminal();
-    let arguments = match serve::layers::merged(arguments(), &environment) {
-        Ok(arguments) => arguments,
+    let Merged { arguments, has_private_store } = match serve::layers::merged(arguments(), &environment) {
+        Ok(merged) => merged,
         Err(failure) => {
             failure.report(settings::colored(ColorChoice::Auto, &environment, stderr_is_terminal));
             return failure.exit().into();
         }
     };
-    let Cli { mut globals, command } = match help::parse(arguments) {
+    let Cli { mut globals, mut command } = match help::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             return not_a_command(
@@ -106,6 +107,9 @@ fn main() -> ExitCode {
             );
         }
     };
+    if let Command::Serve(args) = &mut command {
+        args.has_private_store(has_private_store);
+    }
     let colored = settings::colored(globals.color, &environment, stderr_is_terminal);
     // `serve` starts its own log.
     if globals.debug && !matches!(command, Command::Serve(_)) {

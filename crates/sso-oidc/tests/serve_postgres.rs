@@ -213,6 +213,28 @@ fn a_password_on_the_command_line_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_password_in_a_file_or_a_variable_is_used_and_not_repeated() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("serve.toml");
+    let url = "postgres://sso:hunter2@127.0.0.1:1/sso";
+    std::fs::write(&file, format!("store = \"{url}\"\n")).unwrap();
+    let file = file.to_str().unwrap();
+    for (program, arguments) in [
+        (Program::new(), &["serve", "--config", file][..]),
+        (Program::new().var("SSO_OIDC_SERVE_CONFIG", file), &["serve"]),
+        (Program::new().var("SSO_OIDC_SERVE_STORE", url), &["serve"]),
+        (Program::new().var("SSO_OIDC_STORE", url), &["serve"]),
+    ] {
+        // Only the database is missing.
+        let said = program.run(arguments).fails(255);
+        assert!(said.contains("database") && !said.contains("hunter2"), "{arguments:?}: {said}");
+    }
+    // The command line comes first, and every user can read it.
+    let said = Program::new().run(&["serve", "--config", file, "--store", url]).fails(252);
+    assert!(said.contains("has a password, which every user of this machine can read"), "{said}");
+}
+
+#[test]
 fn a_url_of_a_file_and_a_password_of_a_variable_are_used_and_not_shown() {
     let Some(url) = url() else { return };
     let (account, place) = url.split_once('@').unwrap();

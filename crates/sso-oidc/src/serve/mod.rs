@@ -231,6 +231,11 @@ impl ServeArgs {
         self.print_config
     }
 
+    /// Says whether the store is named in a file or a variable.
+    pub(crate) const fn has_private_store(&mut self, is_private: bool) {
+        self.store.is_private = is_private;
+    }
+
     /// Returns the configuration of the server, and the token of the control API.
     fn configured(&self) -> Result<(Config, Option<Token>), Failure> {
         let mut config = self.limits.apply(self.rules.config()).with_listen(self.listen);

@@ -1,6 +1,7 @@
 //! `--store`: where the server keeps its records.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,17 +15,28 @@ use crate::registration_key;
 pub(super) const VARIABLE: &str = "SSO_OIDC_STORE";
 
 /// The flags of the store.
-#[derive(Args, Debug)]
+#[derive(Args)]
 pub(super) struct StoreArgs {
     /// Keep the records in this file, so that sign-ins survive a restart and a crash. One server at a time can use it.
     /// Or in a PostgreSQL database, which several servers may share: postgresql://USER@HOST/DATABASE. Its password is
-    /// in PGPASSWORD, or in the URL of --store-url-file or SSO_OIDC_STORE. The default is memory [env: SSO_OIDC_STORE]
+    /// in PGPASSWORD, or in the URL if that is in --store-url-file, --config or SSO_OIDC_STORE. The default is memory
     #[arg(long, value_name = "FILE|URL")]
     store: Option<OsString>,
+
+    /// Whether `store` is that of a file or a variable.
+    #[arg(skip)]
+    pub(super) is_private: bool,
 
     /// Read the URL of the database, with its password, from this file
     #[arg(long, value_name = "FILE", conflicts_with = "store")]
     store_url_file: Option<PathBuf>,
+}
+
+/// Shows nothing, because a URL from a file may have a password.
+impl fmt::Debug for StoreArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreArgs").finish_non_exhaustive()
+    }
 }
 
 /// A place for the records, by the way that names it.
@@ -39,7 +51,10 @@ impl StoreArgs {
     /// Opens the store.
     pub(super) async fn apply(&self, config: Config, environment: &Environment) -> Result<Config, Failure> {
         let place = match (&self.store, &self.store_url_file, environment.path(VARIABLE)) {
-            (Some(place), ..) => Place::Argument(place),
+            (Some(place), ..) => match place.to_str().filter(|_| self.is_private) {
+                Some(text) => Place::Private(Secret::from(text)),
+                None => Place::Argument(place),
+            },
             (None, Some(file), _) => Place::Private(of_file(file)?),
             (None, None, Some(place)) => match place.to_str() {
                 Some(text) => Place::Private(Secret::from(text)),
@@ -66,7 +81,7 @@ fn is_url(text: &str) -> bool {
 }
 
 fn of_file(file: &Path) -> Result<Secret, Failure> {
-    let failed = |why: &dyn std::fmt::Display| {
+    let failed = |why: &dyn fmt::Display| {
         Failure::other(format_args!("cannot read the URL of the database in {}: {why}", file.display()))
     };
     let url = registration_key::read(file, "URL of the database").map_err(|error| failed(&error))?;

@@ -87,18 +87,26 @@ fn may_be_bare(arg: &Arg) -> bool {
     arg.get_num_args().is_some_and(|count| count.min_values() == 0)
 }
 
-/// Returns the command line with the settings of the environment and of the file before those that it has. A command
-/// line of another command, or one that clap refuses anyway, stays as it is.
+/// A command line with the settings of the environment and of the file.
+pub(crate) struct Merged {
+    pub(crate) arguments: Vec<OsString>,
+    /// Whether the store is that of a file or a variable, which other users cannot read.
+    pub(crate) has_private_store: bool,
+}
+
+/// Returns the command line with the settings of the environment and of the file before those that it has. That of
+/// another command, or one that clap refuses anyway, stays as it is.
 ///
 /// # Errors
 /// The file cannot be read, or it or a variable has a wrong setting.
-pub(crate) fn merged(arguments: Vec<OsString>, environment: &Environment) -> Result<Vec<OsString>, Failure> {
+pub(crate) fn merged(arguments: Vec<OsString>, environment: &Environment) -> Result<Merged, Failure> {
+    let as_it_is = |arguments| Ok(Merged { arguments, has_private_store: false });
     if !arguments.iter().any(|argument| argument == SERVE) {
-        return Ok(arguments);
+        return as_it_is(arguments);
     }
     let lenient = Cli::command().ignore_errors(true).try_get_matches_from(&arguments);
     let Some(matches) = lenient.as_ref().ok().and_then(|matches| matches.subcommand_matches(SERVE)) else {
-        return Ok(arguments);
+        return as_it_is(arguments);
     };
     let flags = Flags::new();
     let of_environment = of_environment(&flags, environment)?;
@@ -115,7 +123,7 @@ pub(crate) fn merged(arguments: Vec<OsString>, environment: &Environment) -> Res
     let is_excluded = |by: &dyn Fn(&Arg) -> bool, arg: &Arg| {
         flags.all().any(|other| by(other) && (other.get_id() == arg.get_id() || flags.exclude(other, arg)))
     };
-    let mut more = Vec::new();
+    let (mut more, mut has_private_store) = (Vec::new(), false);
     for arg in flags.all().filter(|arg| !is_excluded(&is_given, arg)) {
         let find = |settings: &[Setting]| -> Option<Given> {
             let found = settings.iter().find(|setting| *arg.get_id() == *setting.id);
@@ -123,10 +131,11 @@ pub(crate) fn merged(arguments: Vec<OsString>, environment: &Environment) -> Res
         };
         let lower = || find(&of_file).filter(|_| !is_excluded(&|other| is_set(&of_environment, other), arg));
         if let Some(given) = find(&of_environment).or_else(lower) {
+            has_private_store |= arg.get_id() == "store";
             more.extend(as_flags(arg, &given));
         }
     }
-    Ok(inserted(arguments, more))
+    Ok(Merged { arguments: inserted(arguments, more), has_private_store })
 }
 
 fn is_given(matches: &ArgMatches, id: &str) -> bool {

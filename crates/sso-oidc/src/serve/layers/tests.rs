@@ -40,7 +40,6 @@ const SAMPLES: &[(&str, &[&str], &[&str])] = &[
     ("control-token-file", &["token"], &["--control", "0"]),
     ("metrics", &["127.0.0.1:9465"], &[]),
     ("script", &["script.toml"], &[]),
-    ("trusted-proxy", &["10.0.0.0/8", "fd00::1/128"], &[]),
     ("people", &["people.toml"], &[]),
     ("cors", &["https://app.example", "http://localhost:3000"], &[]),
     ("max-connections", &["7"], &[]),
@@ -68,7 +67,7 @@ fn words(words: &[&str]) -> Vec<OsString> {
 /// Returns what is in force with this command line and this environment.
 fn configured(arguments: &[&str], environment: &Environment) -> Result<String, String> {
     let merged = merged(words(arguments), environment).map_err(|failure| failure.message().to_owned())?;
-    let matches = Cli::command().try_get_matches_from(merged).map_err(|error| error.to_string())?;
+    let matches = Cli::command().try_get_matches_from(merged.arguments).map_err(|error| error.to_string())?;
     Ok(in_force(&matches).unwrap())
 }
 
