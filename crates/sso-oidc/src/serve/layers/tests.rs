@@ -232,6 +232,6 @@ fn other_command_lines_stay_as_they_are() {
         let line: Vec<OsString> = ["sso-oidc"].iter().chain(line).map(OsString::from).collect();
         assert_eq!(merged(line.clone(), &environment).unwrap(), line);
     }
-    let to_command = merged(words(&["--", "serve", "--", "x"]), &environment).unwrap();
+    let to_command = merged(words(&["--", "serve", "--", "x"]), &environment).unwrap().arguments;
     assert_eq!(to_command, words(&["--tls", "--", "serve", "--", "x"]));
 }
