@@ -230,7 +230,7 @@ fn other_command_lines_stay_as_they_are() {
     let environment = Environment::from([("SSO_OIDC_SERVE_TLS", "true")]);
     for line in [&["status"][..], &["exec", "--", "serve"], &["--help", "serve"], &["help", "serve"]] {
         let line: Vec<OsString> = ["sso-oidc"].iter().chain(line).map(OsString::from).collect();
-        assert_eq!(merged(line.clone(), &environment).unwrap(), line);
+        assert_eq!(merged(line.clone(), &environment).unwrap().arguments, line);
     }
     let to_command = merged(words(&["--", "serve", "--", "x"]), &environment).unwrap().arguments;
     assert_eq!(to_command, words(&["--tls", "--", "serve", "--", "x"]));
