@@ -81,6 +81,16 @@ impl Config {
     }
 
     /// Sets the people who may approve. The page asks which of them it is. A simulated person is the first one.
+    ///
+    /// ```
+    /// use sso_oidc_server::{Config, People, Person, Subject, TestServer};
+    ///
+    /// let people = People::new([Person::new(Subject::new("alice")?), Person::new(Subject::new("bob")?)])?;
+    /// let server = TestServer::with(Config::default().with_people(people))?;
+    /// // When a device shows its code: `server.approve_as(&code, "bob")`.
+    /// # drop(server);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_people(mut self, people: People) -> Self {
         self.people = people;
