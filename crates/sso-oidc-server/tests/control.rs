@@ -264,19 +264,24 @@ fn the_control_port_closes_with_the_server() {
 
 #[test]
 fn a_script_over_the_control_api_replaces_the_one_before_and_a_wrong_one_is_named() {
-    let mut controlled = controlled(Config::default().with_approval(Approval::Manual));
+    let own = "[[sign_in]]\npolls = [\"deny\"]";
+    let config = Config::default().with_approval(Approval::Manual).with_script(own.parse().unwrap());
+    let mut controlled = controlled(config);
     let mut http = Http::to(&controlled.server);
-    let script = "[[sign_in]]\npolls = [{ answer = \"pending\", times = 2 }, \"deny\"]";
-    controlled.post("script", &json!({ "script": script }));
-    for _ in 0..2 {
+    let mut answers = |polls: usize| -> Vec<Value> {
         let device = start(&mut http, "my-tool", "openid");
-        let said: Vec<_> =
-            (0..3).map(|_| poll(&mut http, "my-tool", &device).json()["error"].clone()).collect();
-        assert_eq!(said, ["authorization_pending", "authorization_pending", "access_denied"]);
-        controlled.post("reset", &Value::Null); // and the script starts anew
-    }
-    let (status, said) =
-        controlled.ask("POST", "script", &json!({ "script": "[[sign_in]]\npolls = [\"maybe\"]" }));
+        (0..polls).map(|_| poll(&mut http, "my-tool", &device).json()["error"].clone()).collect()
+    };
+    controlled.post("script", &json!({ "script": "[[sign_in]]\npolls = [\"pending\", \"expire\"]" }));
+    assert_eq!(answers(2), ["authorization_pending", "expired_token"]);
+    controlled.post("script", &json!({ "script": null }));
+    assert_eq!(answers(1), ["authorization_pending"]);
+    controlled.post("reset", &Value::Null);
+    assert_eq!(answers(1), ["access_denied"], "that of the configuration starts anew");
+    let wrong = json!({ "script": "[[sign_in]]\npolls = [\"maybe\"]" });
+    let (status, said) = controlled.ask("POST", "script", &wrong);
     assert!(status == 400 && text(&said, "message").contains("line 2"), "{status} {said}");
-    assert_eq!(controlled.refused("script", &json!({ "scripts": "" }), 400), "invalid_request");
+    for body in [json!({}), json!({ "scripts": "" })] {
+        assert_eq!(controlled.refused("script", &body, 400), "invalid_request");
+    }
 }

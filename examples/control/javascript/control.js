@@ -25,6 +25,8 @@ export class Control {
   revoke = (signIn) => this.#ask("revoke", signIn);
   advance = (seconds) => this.#ask("clock", { advance: seconds });
   faults = (...faults) => this.#ask("faults", { faults });
+  /** Lays down the course of the next sign-ins, in TOML; `null` ends that. */
+  script = (text) => this.#ask("script", { script: text });
   reset = () => this.#ask("reset", {});
 
   async devices() {

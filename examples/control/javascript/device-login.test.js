@@ -69,6 +69,24 @@ test("slow_down adds five seconds to every later wait", async () => {
   assert.deepEqual(waits, [5, 5, 10, 10]);
 });
 
+test("a script lays down each answer and the tokens", async () => {
+  await control.script(`
+    [[sign_in]]
+    user_code = "BCDF-GHJK"
+    access_token = "chosen"
+    interval = 2
+    polls = ["pending", "slow_down", "token"]
+
+    [[sign_in]]
+    polls = ["deny"]
+  `);
+  const shown = [];
+  const show = (userCode) => shown.push(userCode);
+  assert.equal((await login(show)).access_token, "chosen");
+  assert.deepEqual([shown, waits], [["BCDF-GHJK"], [2, 2, 7]]);
+  await assert.rejects(login(show), fails("access_denied"));
+});
+
 test("an expired token is refreshed", async () => {
   const token = await login(control.approve);
   await control.advance(token.expires_in);

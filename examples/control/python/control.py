@@ -41,6 +41,10 @@ class Control:
     def faults(self, *faults):
         self._ask("faults", {"faults": faults})
 
+    def script(self, text):
+        """Lays down the course of the next sign-ins, in TOML; `None` ends that."""
+        self._ask("script", {"script": text})
+
     def reset(self):
         self._ask("reset", {})
 

@@ -77,6 +77,23 @@ class DeviceLoginTest(unittest.TestCase):
         self.login(show)
         self.assertEqual(self.waits, [5, 5, 10, 10])
 
+    def test_a_script_lays_down_each_answer_and_the_tokens(self):
+        self.control.script("""
+            [[sign_in]]
+            user_code = "BCDF-GHJK"
+            access_token = "chosen"
+            interval = 2
+            polls = ["pending", "slow_down", "token"]
+
+            [[sign_in]]
+            polls = ["deny"]
+        """)
+        shown = []
+        self.assertEqual(self.login(shown.append)["access_token"], "chosen")
+        self.assertEqual((shown, self.waits), (["BCDF-GHJK"], [2, 2, 7]))
+        with self.assertRaisesRegex(LoginError, "access_denied"):
+            self.login(shown.append)
+
     def test_an_expired_token_is_refreshed(self):
         token = self.login(self.control.approve)
         self.control.advance(token["expires_in"])

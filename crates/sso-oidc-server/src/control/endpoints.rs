@@ -195,7 +195,9 @@ struct OfFaults {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OfScript {
-    script: String,
+    // Without this attribute a missing member would end the script.
+    #[serde(deserialize_with = "Option::deserialize")]
+    script: Option<String>,
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
@@ -233,7 +235,8 @@ async fn perform(handle: &Handle, method: &Method, path: &str, body: &[u8]) -> R
         #[cfg(feature = "script")]
         "/_control/script" => {
             let OfScript { script } = read(body)?;
-            let script = script.parse().map_err(|error| bad(format!("the script: {error}")))?;
+            let script = script.map_or_else(|| Ok(crate::Script::default()), |script| script.parse());
+            let script = script.map_err(|error| bad(format!("the script: {error}")))?;
             handle.set_script(script).map_err(|error| bad(error.to_string()))?;
             Ok(json!({}))
         }
@@ -385,7 +388,7 @@ mod tests {
         }
         let endpoints = ENDPOINTS.iter().map(|(path, methods)| ((*path).to_owned(), names(methods)));
         let mut all: BTreeSet<_> = endpoints.collect();
-        all.insert(("/_control/faults".to_owned(), "POST".to_owned()));
+        all.extend(["faults", "script"].map(|name| (format!("/_control/{name}"), "POST".to_owned())));
         assert_eq!(documented, all);
     }
 }

@@ -240,8 +240,8 @@ impl Handle {
         Ok(count)
     }
 
-    /// Forgets all registrations, devices, tokens, requests and findings, and starts the faults of the configuration
-    /// anew. The clock stays.
+    /// Forgets all registrations, devices, tokens, requests and findings, and starts the faults and the script of the
+    /// configuration anew. The clock stays.
     ///
     /// ```
     /// use sso_oidc_server::TestServer;

@@ -18,6 +18,8 @@ use crate::latest::Latest;
 pub(crate) struct Run {
     /// Whether there is or was a script. A device may follow an earlier one.
     is_used: AtomicBool,
+    /// The script of the configuration.
+    configured: Script,
     progress: Mutex<Progress>,
 }
 
@@ -31,12 +33,6 @@ struct Progress {
     devices: Latest<GrantId, Device>,
     /// The server's own codes and tokens, by the chosen ones.
     real: Latest<GrantId, Secret>,
-}
-
-impl Progress {
-    fn of(all: Vec<Arc<SignIn>>) -> Self {
-        Self { free: all.clone(), all, ..Self::default() }
-    }
 }
 
 /// A device keeps the sign-in that it began with.
@@ -61,10 +57,9 @@ impl Device {
 
 impl Run {
     pub(crate) fn new(script: Option<Script>) -> Self {
-        let run = Self { is_used: AtomicBool::new(false), progress: Mutex::default() };
-        if let Some(script) = script {
-            run.set(script);
-        }
+        let configured = script.unwrap_or_default();
+        let run = Self { is_used: AtomicBool::new(false), configured, progress: Mutex::default() };
+        run.set(run.configured.clone());
         run
     }
 
@@ -89,11 +84,10 @@ impl Run {
         }
     }
 
-    /// Starts the script anew.
+    /// Forgets all devices, and starts the script of the configuration anew.
     pub(crate) fn reset(&self) {
-        let mut progress = self.lock();
-        let all = mem::take(&mut progress.all);
-        *progress = Progress::of(all);
+        *self.lock() = Progress::default();
+        self.set(self.configured.clone());
     }
 
     /// Takes the first sign-in that no device has and that is for this client and start URL.
