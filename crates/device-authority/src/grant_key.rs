@@ -70,7 +70,7 @@ pub struct Records<'a> {
     pub refresh: Option<&'a RefreshRecord>,
     /// The access token.
     pub access: Option<&'a AccessRecord>,
-    /// The wrong user codes from the source.
+    /// The wrong user codes from the site of the source.
     pub guesses: Option<&'a GuessRecord>,
     /// The wrong user codes from all sources.
     pub guesses_of_all: Option<&'a GuessRecord>,

@@ -118,10 +118,14 @@ impl Memory {
         }
     }
 
-    /// Returns the recent wrong codes of this source, or of [`Source::EVERYONE`], if there are any.
+    /// Returns the recent wrong codes of this source's site, or of [`Source::EVERYONE`], if there are any.
     #[must_use]
     pub fn guesses(&self, source: Source) -> Option<&GuessRecord> {
-        if source == Source::EVERYONE { self.guesses_of_all.as_ref() } else { self.guesses.find(&source) }
+        if source == Source::EVERYONE {
+            self.guesses_of_all.as_ref()
+        } else {
+            self.guesses.find(&source.site())
+        }
     }
 
     /// Returns the device of this code, if known.

@@ -54,6 +54,9 @@ pub enum Rotation {
 /// | 1,000 | 2,240 | 24,640 | 2^-20.0 |
 /// | 2,380 or more | 5,000 | 55,000 | 2^-18.8 |
 ///
+/// A site of IPv6 with a whole /48 has `per_site` of them, as 30 sources have: it needs 17 such sites to reach the
+/// ceiling. Its other /64s have no more guesses then, and all other people have theirs.
+///
 /// Ten minutes touch eleven windows. With many live codes, the chance to hit any of them is as many times higher.
 /// Only an attacker of the last row can keep other people out.
 ///
@@ -63,7 +66,8 @@ pub enum Rotation {
 /// let strict = GuessLimit::default().with_window(Duration::from_secs(600)).with_per_source(3).with_everyone(30);
 /// let strict = strict.with_in_crowd(1).with_ceiling(100);
 /// assert_eq!((strict.window.as_secs(), strict.per_source, strict.everyone), (600, 3, 30));
-/// assert_eq!((strict.in_crowd, strict.ceiling), (1, 100));
+/// let strict = strict.with_per_site(9);
+/// assert_eq!((strict.in_crowd, strict.ceiling, strict.per_site), (1, 100, 9));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -72,6 +76,8 @@ pub struct GuessLimit {
     pub window: Duration,
     /// The wrong codes from one source in a window. Default: 10.
     pub per_source: u32,
+    /// The wrong codes from one /48 of IPv6 in a window. Default: 300, so no single site comes near the ceiling.
+    pub per_site: u32,
     /// The wrong codes from all sources in a window, from which on `in_crowd` is the limit of a source. Default: 300.
     pub everyone: u32,
     /// The wrong codes from one source in a window, while those of all sources are above `everyone`. Default: 2.
@@ -84,7 +90,7 @@ pub struct GuessLimit {
 impl Default for GuessLimit {
     fn default() -> Self {
         let window = Duration::from_secs(60);
-        Self { window, per_source: 10, everyone: 300, in_crowd: 2, ceiling: 5_000 }
+        Self { window, per_source: 10, per_site: 300, everyone: 300, in_crowd: 2, ceiling: 5_000 }
     }
 }
 
@@ -100,6 +106,13 @@ impl GuessLimit {
     #[must_use]
     pub const fn with_per_source(mut self, count: u32) -> Self {
         self.per_source = count;
+        self
+    }
+
+    /// Returns the same limit with this many wrong codes from one /48 of IPv6 in a window.
+    #[must_use]
+    pub const fn with_per_site(mut self, count: u32) -> Self {
+        self.per_site = count;
         self
     }
 

@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_commit_waits_for_the_disk_unless_all_its_changes_may_be_lost() {
-        let record = count_guess(&ServerPolicy::default(), None, NOW);
+        let record = count_guess(&ServerPolicy::default(), Source::EVERYONE, None, NOW);
         let guess = Change::PutGuesses { source: Source::EVERYONE, record };
         let client = Change::AddClient(ClientRecord::preconfigured(Client::public("tool"), None));
         assert!(relaxed(core::slice::from_ref(&guess)));

@@ -134,7 +134,7 @@ impl Memory {
             all.push((RecordKey::Access(key), self.access.find(&key).cloned().map(Record::Access)));
         }
         for source in self.guesses.take_touched() {
-            let record = self.guesses(source).map(|record| Record::Guesses(source, *record));
+            let record = self.guesses(source).map(|record| Record::Guesses(source, record.clone()));
             all.push((RecordKey::Guesses(source), record));
         }
         all

@@ -18,7 +18,7 @@ pub struct Keys<'a> {
     pub refresh: Option<Selector>,
     /// An access token.
     pub access: Option<Selector>,
-    /// A source of wrong user codes. Those of [`Source::EVERYONE`] come along.
+    /// A site of wrong user codes; see [`Source::site`]. Those of [`Source::EVERYONE`] come along.
     pub source: Option<Source>,
 }
 

@@ -200,9 +200,10 @@ pub(crate) fn authorize_by_form(
     (result, change.into_iter().collect())
 }
 
-/// Returns the keys of a person's request: the device of the typed code, and the source's wrong codes.
+/// Returns the keys of a person's request: the device of the typed code, and the wrong codes of the source's site.
 pub(crate) fn keys_of_person(source: Option<Source>, typed: &str) -> Keys<'static> {
-    Keys { device: UserCode::typed(typed).map(DeviceKey::UserCode), source, ..Keys::default() }
+    let site = source.map(Source::site);
+    Keys { device: UserCode::typed(typed).map(DeviceKey::UserCode), source: site, ..Keys::default() }
 }
 
 pub(crate) fn look(
@@ -245,8 +246,8 @@ fn found<T>(
     if UserCode::typed(typed).is_none() {
         return (Err(PersonError::NotACode), Vec::new());
     }
-    if source.is_some()
-        && let Err(limit) = may_guess(policy, records.guesses, records.guesses_of_all, now)
+    if let Some(source) = source
+        && let Err(limit) = may_guess(policy, source, records.guesses, records.guesses_of_all, now)
     {
         return (Err(limit.into()), Vec::new());
     }
@@ -262,5 +263,8 @@ fn found<T>(
 
 fn counted(policy: &ServerPolicy, records: Records<'_>, source: Source, now: Moment) -> [Change; 2] {
     let all = [(source, records.guesses), (Source::EVERYONE, records.guesses_of_all)];
-    all.map(|(source, record)| Change::PutGuesses { source, record: count_guess(policy, record, now) })
+    all.map(|(source, record)| {
+        let record = count_guess(policy, source, record, now);
+        Change::PutGuesses { source: source.site(), record }
+    })
 }

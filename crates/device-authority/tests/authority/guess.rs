@@ -122,6 +122,54 @@ fn one_ipv6_network_is_one_source_and_a_mapped_address_is_its_ipv4_one() {
 }
 
 #[test]
+fn one_site_of_ipv6_cannot_reach_the_ceiling_and_keeps_only_itself_out() {
+    let mut bench = Bench::new(ServerPolicy::default());
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    let code = device.user_code.as_str();
+    // A whole /48, one address in each /64.
+    let of_site = |subnet: u32| source(&format!("2001:db8:1:{subnet:x}::1"));
+    let mut guesses = 0;
+    for subnet in 0..5_000 {
+        match look(&mut bench, of_site(subnet), "BBBB-BBBB") {
+            Err(PersonError::Unknown) => guesses += 1,
+            refused => assert!(matches!(refused, Err(PersonError::TooManyGuesses(_))), "{refused:?}"),
+        }
+    }
+    assert_eq!(guesses, 300);
+    assert_eq!(bench.store.guesses(Source::EVERYONE).map(|record| record.count), Some(300));
+    let refused = look(&mut bench, of_site(9_999), code);
+    assert!(matches!(refused, Err(PersonError::TooManyGuesses(_))), "{refused:?}");
+    for person in ["2001:db8:2::1", "198.51.100.1"] {
+        assert_eq!(look(&mut bench, source(person), "BBBB-BBBB"), Err(PersonError::Unknown), "{person}");
+        assert_eq!(look(&mut bench, source(person), code), Ok(()), "{person}");
+    }
+    bench.wait(60.0);
+    assert_eq!(look(&mut bench, of_site(9_999), code), Ok(()));
+}
+
+#[test]
+fn each_network_of_a_site_has_a_limit_of_its_own() {
+    let mut bench = Bench::new(ServerPolicy::default());
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    let (guesser, neighbour) = (source("2001:db8:1:1::1"), source("2001:db8:1:2::1"));
+    for _ in 0..10 {
+        assert_eq!(look(&mut bench, guesser, "BBBB-BBBB"), Err(PersonError::Unknown));
+    }
+    assert!(matches!(look(&mut bench, guesser, &device.user_code), Err(PersonError::TooManyGuesses(_))));
+    assert_eq!(look(&mut bench, neighbour, &device.user_code), Ok(()));
+    let record = bench.store.guesses(guesser.unwrap()).unwrap();
+    assert_eq!((record.count, record.subnets.get(&1)), (10, Some(&10)));
+    assert_eq!(bench.store.guesses(neighbour.unwrap()), Some(record), "a site has one record");
+    // Only what IPv6 needs is stored.
+    let of_ipv4 = count_guess(&bench.policy, ipv4(0), None, bench.now);
+    assert!(!serde_json::to_string(&of_ipv4).unwrap().contains("subnets"));
+    let text = serde_json::to_string(record).unwrap();
+    assert_eq!(serde_json::from_str::<GuessRecord>(&text).unwrap(), *record);
+}
+
+#[test]
 fn a_clock_that_steps_back_does_not_lock_a_person_out_for_longer_than_a_window() {
     let mut bench = Bench::new(ServerPolicy::default());
     let guesser = source("192.0.2.1");
@@ -138,6 +186,10 @@ fn a_clock_that_steps_back_does_not_lock_a_person_out_for_longer_than_a_window()
     assert_eq!(look(&mut bench, guesser, "BBBB-BBBB"), Err(PersonError::Unknown));
 }
 
+fn ipv4(number: usize) -> Source {
+    Source::of(core::net::Ipv4Addr::from_bits(0xc000_0200 + u32::try_from(number).unwrap()).into())
+}
+
 /// Wrong codes from sources at times, with the records that a store would keep.
 struct Guesses {
     policy: ServerPolicy,
@@ -147,8 +199,8 @@ struct Guesses {
 
 impl Guesses {
     fn may(&self, from: usize, now: Moment) -> Result<(), Duration> {
-        let (source, everyone) = (self.records.get(&Some(from)), self.records.get(&None));
-        may_guess(&self.policy, source, everyone, now).map_err(|limit| limit.wait)
+        let (site, everyone) = (self.records.get(&Some(from)), self.records.get(&None));
+        may_guess(&self.policy, ipv4(from), site, everyone, now).map_err(|limit| limit.wait)
     }
 
     /// Guesses wrong, if the limits permit it. Returns whether they do.
@@ -156,8 +208,8 @@ impl Guesses {
         if self.may(from, self.now).is_err() {
             return false;
         }
-        for key in [Some(from), None] {
-            let next = count_guess(&self.policy, self.records.get(&key), self.now);
+        for (key, source) in [(Some(from), ipv4(from)), (None, Source::EVERYONE)] {
+            let next = count_guess(&self.policy, source, self.records.get(&key), self.now);
             self.records.insert(key, next);
         }
         true
