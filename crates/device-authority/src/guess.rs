@@ -50,7 +50,7 @@ impl Source {
 
 impl Source {
     /// Returns the site of this source, whose record has its wrong codes. An IPv4 address is a site of its own. A site of
-    /// IPv6 has a /48 at most (RFC 6177), and so as many /64 as a limit for each of them would hardly bound.
+    /// IPv6 has up to a /48 (RFC 6177), which is 65,536 of /64. A limit for each of those would hardly bound it.
     ///
     /// ```
     /// use device_authority::Source;
@@ -112,8 +112,8 @@ pub struct TooManyGuesses {
     pub wait: Duration,
 }
 
-/// Returns whether a code from this source may be looked up. `site` is the record of its [`Source::site`]. Call it *before* the look-up: over the limit a
-/// right code is refused too, so further guesses learn nothing.
+/// Returns whether a code from this source may be looked up. `site` is the record of its [`Source::site`]. Call it
+/// *before* the look-up: over the limit a right code is refused too, so further guesses learn nothing.
 ///
 /// The limits are those of [`GuessLimit`], which also tells how many guesses they leave an attacker.
 ///
@@ -172,8 +172,8 @@ fn is_checked(
     !reaches(everyone, limit.ceiling) && !is_site_over && (mine == 0 || mine < of_source)
 }
 
-/// Returns the record of a source's site, or of [`Source::EVERYONE`], after one more wrong code. A right code does not reset it, so a guesser
-/// cannot buy a fresh start.
+/// Returns the record of a source's site, or of [`Source::EVERYONE`], after one more wrong code. A right code does
+/// not reset it, so a guesser cannot buy a fresh start.
 ///
 /// ```
 /// use core::time::Duration;

@@ -63,7 +63,7 @@ fn the_unit_starts_the_program_with_flags_that_it_has() {
     assert!(settings.contains(&format!("ready-file = \"{}\"", ready[at])), "both name one file");
     let ready = ready.join(" ").replace("--wait 30s", "--wait 0s");
     let ready: Vec<&str> = ready.split(' ').collect();
-    assert!(Program::new().run(&ready).fails(1).contains(&ready[at]));
+    assert!(Program::new().run(&ready).fails(1).contains(ready[at]));
     // The server writes below these folders only.
     for (key, folder) in [("StateDirectory", "/var/lib/sso-oidc/"), ("RuntimeDirectory", "/run/sso-oidc/")] {
         assert_eq!(values(&unit, key), ["sso-oidc"]);

@@ -20,6 +20,7 @@ pub(super) struct StoreArgs {
     /// Keep the records in this file, so that sign-ins survive a restart and a crash. One server at a time can use it.
     /// Or in a PostgreSQL database, which several servers may share: postgresql://USER@HOST/DATABASE. Its password is
     /// in PGPASSWORD, or in the URL if that is in --store-url-file, --config or SSO_OIDC_STORE. The default is memory
+    /// [env: SSO_OIDC_STORE]
     #[arg(long, value_name = "FILE|URL")]
     store: Option<OsString>,
 
