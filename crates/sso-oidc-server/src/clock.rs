@@ -111,6 +111,24 @@ mod tests {
     }
 
     #[test]
+    fn threads_that_set_the_same_time_move_it_on_once() {
+        for round in 0..200 {
+            let clock = Clock::of(|| Duration::ZERO);
+            let (began, barrier) = (clock.now(), std::sync::Barrier::new(4));
+            let to = began.after(HOUR * (round + 1));
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        barrier.wait();
+                        clock.set(to).unwrap();
+                        assert_eq!(clock.now(), to);
+                    });
+                }
+            });
+        }
+    }
+
+    #[test]
     fn it_never_goes_back() {
         let clock = Clock::of(|| Duration::ZERO);
         clock.advance(HOUR);

@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::Stdio;
 
 use common::{LOGIN, Program, Run};
 
@@ -108,11 +109,20 @@ fn the_log_is_in_its_file_or_with_debug_on_standard_error() {
     run.ok();
 }
 
+/// Only Linux tells whether SIGHUP is ignored, and elsewhere it keeps its usual effect.
+const HANG_UP: (&str, &str, i32) = match cfg!(target_os = "linux") {
+    true => ("-HUP", "trap 'exit 11' HUP; ", 11),
+    false => ("-TERM", "", 143),
+};
+
 #[test]
 fn a_signal_reaches_the_command_and_ends_both() {
-    for (signal, trap, code) in
-        [("-TERM", "", 143), ("-INT", "trap 'exit 7' INT; ", 7), ("-TERM", "trap 'exit 9' TERM; ", 9)]
-    {
+    for (signal, trap, code) in [
+        ("-TERM", "", 143),
+        ("-INT", "trap 'exit 7' INT; ", 7),
+        ("-TERM", "trap 'exit 9' TERM; ", 9),
+        HANG_UP,
+    ] {
         let program = Program::new().var("PATH", "/usr/bin:/bin");
         // The shell waits in a built-in, which a trapped signal ends.
         let loop_ = format!("{trap}echo $AWS_ENDPOINT_URL_SSO_OIDC $HOME; while :; do sleep 0.01; done");
@@ -131,5 +141,69 @@ fn a_signal_reaches_the_command_and_ends_both() {
         let mut rest = String::new();
         out.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "");
+    }
+}
+
+#[test]
+fn without_a_terminal_a_signal_reaches_the_children_of_the_command_too() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let program = Program::new().var("PATH", "/usr/bin:/bin");
+    // The child of the shell ends at the signal, which the shell alone would not pass on.
+    let shell = "(trap 'echo ended; exit' TERM; i=0; while [ $i -lt 500 ]; do i=$((i + 1)); sleep 0.01; done) & echo $!; wait; wait";
+    let serve = program.command(&["serve", "--", "sh", "-c", shell]);
+    // A session of its own has no terminal.
+    let mut command = std::process::Command::new("setsid");
+    command.arg(serve.get_program()).args(serve.get_args());
+    command.env_clear().env("HOME", program.home.path()).env("PATH", "/usr/bin:/bin");
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "ended\n");
+}
+
+#[test]
+fn secrets_of_the_server_and_of_other_services_are_not_the_commands() {
+    let secrets = [
+        ("SSO_OIDC_CLIENT_SECRET", "sentinel"),
+        ("SSO_OIDC_ACCESS_TOKEN", "sentinel"),
+        ("SSO_OIDC_SERVE_OAUTH_CLIENT", "tool:sentinel"),
+        ("SSO_OIDC_CONTROL_TOKEN", "sentinel"),
+        ("SSO_OIDC_CONTROL_URL", "http://sentinel"),
+    ];
+    let program = Program::new().var("PATH", "/usr/bin:/bin").var("PGPASSWORD", "of a test's database");
+    let program = secrets.into_iter().fold(program, |program, (name, value)| program.var(name, value));
+    for flags in [&[][..], &["--keep-home"]] {
+        let out = script(&program, flags, "env").ok();
+        assert!(!out.contains("sentinel") && !out.contains("SSO_OIDC_"), "{out}");
+        assert!(out.contains("PGPASSWORD=of a test's database\n"), "the server does not use it: {out}");
+    }
+    // The control API of this server is there.
+    let out = script(&program, &["--control", "0"], "echo $SSO_OIDC_CONTROL_URL").ok();
+    assert!(out.starts_with("http://127.0.0.1:"), "{out}");
+}
+
+#[test]
+fn the_server_is_reached_although_the_environment_has_a_proxy() {
+    let program = Program::new()
+        .var("PATH", "/usr/bin:/bin")
+        .var("http_proxy", "http://127.0.0.1:9")
+        .var("ALL_PROXY", "http://127.0.0.1:9")
+        .var("no_proxy", "corp.example");
+    let out = script(&program, &[], "echo $NO_PROXY; echo $no_proxy; echo $ALL_PROXY").ok();
+    let hosts = "corp.example,localhost,127.0.0.1,::1";
+    assert_eq!(out, format!("{hosts}\n{hosts}\nhttp://127.0.0.1:9\n"), "other hosts keep the proxy");
+    let get = "import os, urllib.request; url = os.environ['AWS_ENDPOINT_URL_SSO_OIDC']; \
+               print(urllib.request.urlopen(url + '/health', timeout=10).status)";
+    if std::process::Command::new("/usr/bin/python3").arg("-V").output().is_ok() {
+        assert_eq!(script(&program, &[], &format!("/usr/bin/python3 -c \"{get}\"")).ok(), "200\n");
     }
 }

@@ -6,6 +6,7 @@ mod common;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::Stdio;
 
 use common::{DEVICE_CODE, Program, Serving};
 
@@ -70,4 +71,25 @@ fn a_request_in_progress_is_answered_and_its_connection_closed() {
         assert!(answer.contains("HTTP/1.1 400") && answer.contains("connection: close"), "{name}: {answer}");
         assert_eq!(serving.child.wait().unwrap().code(), Some(0), "{name}");
     }
+}
+
+#[test]
+fn a_hang_up_that_is_ignored_stays_ignored() {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" serve", env!("CARGO_BIN_EXE_sso-oidc")]);
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let kill = |signal: &str| {
+        let pid = child.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    };
+    kill("-HUP");
+    // The signal has been delivered before the connection is accepted.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let address = line.trim_end().strip_prefix("listening on http://").unwrap();
+    assert!(TcpStream::connect(address).is_ok());
+    kill("-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

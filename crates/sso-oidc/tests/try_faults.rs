@@ -3,6 +3,10 @@
 
 mod common;
 
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
 use common::{LOGIN, Program, Run};
 
 fn try_ours(flags: &[&str]) -> Run {
@@ -50,6 +54,32 @@ fn a_command_that_gives_up_or_hangs_is_named() {
     assert!(lines[0].starts_with("Fault") && lines.len() == 4, "{}", run.stdout);
     assert!(lines[2].starts_with("gateway-503@poll:1") && lines[2].contains(" ok"), "{}", run.stdout);
     assert!(lines[3].contains("killed") && lines[3].contains("did not end in time"), "{}", run.stdout);
+}
+
+#[test]
+fn at_the_time_out_and_at_the_end_the_children_of_the_command_die_too() {
+    for (command, said) in [
+        ("sleep 300 & echo $! > $PIDS; wait", "did not end in time"),
+        ("sleep 300 & echo $! > $PIDS", "without a token"),
+    ] {
+        let program = Program::new().var("PATH", "/usr/bin:/bin");
+        let pids = program.home.path().join("pids");
+        let program = program.var("PIDS", pids.to_str().unwrap());
+        let stderr = program.run(&["try-faults", "--timeout", "1s", "--", "sh", "-c", command]).fails(255);
+        assert!(stderr.contains(said), "{stderr}");
+        let pid = std::fs::read_to_string(pids).unwrap();
+        let lives = || {
+            let alive = Command::new("kill").args(["-0", pid.trim()]).stderr(Stdio::null()).status();
+            // One that has ended may wait for its parent, the system.
+            let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            alive.unwrap().success() && !state.contains(") Z ")
+        };
+        let began = Instant::now();
+        while lives() && began.elapsed() < Duration::from_secs(5) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        assert!(!lives(), "{command}");
+    }
 }
 
 #[test]

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use sso_oidc_server::Secret;
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
-use super::layers::PREFIX;
 use super::signals::Signals;
+#[cfg(unix)]
+use super::signals::has_terminal;
 use crate::child;
 use crate::environment::Environment;
 use crate::exit::Failure;
@@ -41,15 +42,31 @@ const OUTSIDE: [&str; 10] = [
     "APPDATA",
     "LOCALAPPDATA",
 ];
-/// The variable that is for the server alone, beside those of its settings: the URL of its store, which may have a
-/// password.
-const SERVERS: [&str; 1] = ["SSO_OIDC_STORE"];
+/// The beginning of this program's own variables: settings of the server, and secrets of another service.
+const OURS: &str = "SSO_OIDC_";
+/// The variable with the password of a database.
+const PASSWORD: &str = "PGPASSWORD";
+/// The variables of the hosts that need no proxy.
+const NO_PROXIES: [&str; 2] = ["NO_PROXY", "no_proxy"];
+/// The names of this machine there.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// A command that is about to run. Its private home is removed on drop.
 pub(crate) struct Guest {
     command: Command,
     program: OsString,
+    /// Whether the command and its children are a process group of their own. A command before a terminal is none:
+    /// only the group in the foreground may read there.
+    has_own_group: bool,
     _home: Option<TempDir>,
+}
+
+/// A command that runs.
+struct Running {
+    child: Child,
+    /// The process group, which is killed on drop.
+    #[cfg(unix)]
+    group: Option<rustix::process::Pid>,
 }
 
 /// The server that a command uses.
@@ -60,6 +77,8 @@ pub(crate) struct Host<'a> {
     pub(crate) ca_file: Option<&'a Path>,
     /// The URL of the control API, and its token.
     pub(crate) control: Option<(&'a str, &'a Secret)>,
+    /// Whether the store is a database, whose password is the server's.
+    pub(crate) has_database: bool,
 }
 
 impl Guest {
@@ -83,17 +102,21 @@ impl Guest {
         }
         command.env_remove("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
         // Settings may have secrets, such as those of clients.
-        let settings = environment.starting_with(PREFIX).map(|(name, _)| name);
-        for name in SERVERS.into_iter().chain(settings) {
+        for (name, _) in environment.starting_with(OURS) {
             command.env_remove(name);
+        }
+        if host.has_database {
+            command.env_remove(PASSWORD);
+        }
+        // The command may need its proxy for another host.
+        let direct = without_proxy(environment, host.endpoint);
+        for name in NO_PROXIES {
+            command.env(name, &direct);
         }
         if let Some(file) = host.ca_file {
             for name in CA_BUNDLES {
                 command.env(name, file);
             }
-        }
-        for name in CONTROL {
-            command.env_remove(name);
         }
         if let Some((url, token)) = host.control {
             let [url_name, token_name] = CONTROL;
@@ -112,26 +135,31 @@ impl Guest {
                 command.env_remove(name);
             }
         }
-        Ok(Self { command, program: program.clone(), _home: home })
+        Ok(Self { command, program: program.clone(), has_own_group: !has_terminal(), _home: home })
     }
 
     /// Gives the command an empty input, and shows its output on standard error or not at all.
     pub(crate) fn with_output(mut self, shown: bool) -> Self {
         let output = || if shown { Stdio::from(std::io::stderr()) } else { Stdio::null() };
         self.command.stdin(Stdio::null()).stdout(output()).stderr(output());
+        self.has_own_group = true;
         self
     }
 
-    /// Runs the command as [`Self::run`] does, and kills it after this time. Then there is no status.
+    /// Runs the command as [`Self::run`] does, and kills it after this time. Then there is no status. Its children are
+    /// killed at the end in any case.
     ///
     /// # Errors
     /// The same as for [`Self::run`].
     pub(crate) async fn run_for(
-        self,
+        mut self,
         limit: Duration,
         signals: &mut Signals,
     ) -> Result<Option<ExitStatus>, Failure> {
-        tokio::time::timeout(limit, self.run(signals)).await.map_or(Ok(None), |ended| ended.map(Some))
+        let mut running = self.spawn()?;
+        tokio::time::timeout(limit, self.end_of(&mut running, signals))
+            .await
+            .map_or(Ok(None), |ended| ended.map(Some))
     }
 
     /// Runs the command to its end. Signals are passed on to it.
@@ -139,20 +167,77 @@ impl Guest {
     /// # Errors
     /// The command cannot be started, or the system cannot tell how it ended.
     pub(crate) async fn run(mut self, signals: &mut Signals) -> Result<ExitStatus, Failure> {
+        let mut running = self.spawn()?;
+        let ended = self.end_of(&mut running, signals).await;
+        // As in a shell, what it has left in the background goes on.
+        #[cfg(unix)]
+        {
+            running.group = None;
+        }
+        ended
+    }
+
+    fn spawn(&mut self) -> Result<Running, Failure> {
+        #[cfg(unix)]
+        if self.has_own_group {
+            self.command.process_group(0);
+        }
         let started = self.command.spawn();
-        let mut running = started.map_err(|error| child::not_started(&self.program, &error))?;
+        let child = started.map_err(|error| child::not_started(&self.program, &error))?;
+        Ok(Running {
+            #[cfg(unix)]
+            group: group_of(&child).filter(|_| self.has_own_group),
+            child,
+        })
+    }
+
+    async fn end_of(&self, running: &mut Running, signals: &mut Signals) -> Result<ExitStatus, Failure> {
         loop {
             tokio::select! {
                 biased;
-                ended = running.wait() => return ended.map_err(|error| lost(&self.program, &error)),
+                ended = running.child.wait() => return ended.map_err(|error| lost(&self.program, &error)),
                 signal = signals.next() => {
-                    if let Some(id) = running.id() {
-                        signal.pass_on(id);
+                    if let Some(id) = running.child.id() {
+                        signal.pass_on(id, self.has_own_group);
                     }
                 }
             }
         }
     }
+}
+
+#[cfg(unix)]
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(group) = self.group {
+            // Fails only if no process of it is left.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn group_of(leader: &Child) -> Option<rustix::process::Pid> {
+    rustix::process::Pid::from_raw(i32::try_from(leader.id()?).ok()?)
+}
+
+#[cfg(not(unix))]
+const fn has_terminal() -> bool {
+    true
+}
+
+/// Returns the hosts that need no proxy: those of the caller, this machine, and the server.
+fn without_proxy(environment: &Environment, endpoint: &str) -> String {
+    let callers = environment.first(&NO_PROXIES);
+    let server = endpoint.parse::<http::Uri>().ok();
+    let server = server.as_ref().and_then(|uri| uri.host()).map(|host| host.trim_matches(['[', ']']));
+    let mut hosts: Vec<&str> = callers.iter().flat_map(|text| text.split(',')).map(str::trim).collect();
+    for host in LOOPBACK.into_iter().chain(server) {
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    hosts.join(",")
 }
 
 fn lost(program: &OsStr, error: &std::io::Error) -> Failure {
@@ -164,4 +249,32 @@ fn private_home() -> Result<TempDir, Failure> {
         .prefix("sso-oidc-home-")
         .tempdir()
         .map_err(|error| Failure::other(format_args!("cannot make a home for the command: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_proxy_stands_between_a_command_and_its_server_and_the_callers_hosts_stay() {
+        let hosts = |environment: Environment, endpoint| without_proxy(&environment, endpoint);
+        let empty = || Environment::from([("NO_PROXY", "")]);
+        assert_eq!(hosts(empty(), "http://127.0.0.1:80"), "localhost,127.0.0.1,::1");
+        assert_eq!(hosts(empty(), "https://[::1]:80"), "localhost,127.0.0.1,::1");
+        assert_eq!(hosts(empty(), "http://10.0.0.7:80"), "localhost,127.0.0.1,::1,10.0.0.7");
+        let callers = Environment::from([("no_proxy", "corp.example, localhost")]);
+        assert_eq!(hosts(callers, "http://127.0.0.1:80"), "corp.example,localhost,127.0.0.1,::1");
+    }
+
+    #[test]
+    fn the_password_of_the_servers_database_is_not_the_commands() {
+        let environment = Environment::from([("PGPASSWORD", "sentinel")]);
+        for has_database in [true, false] {
+            let host = Host { endpoint: "http://127.0.0.1:80", ca_file: None, control: None, has_database };
+            let guest = Guest::new(&["true".into()], host, true, &environment).unwrap();
+            let is_removed =
+                guest.command.as_std().get_envs().any(|pair| pair == (OsStr::new(PASSWORD), None));
+            assert_eq!(is_removed, has_database);
+        }
+    }
 }

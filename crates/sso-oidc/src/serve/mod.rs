@@ -48,10 +48,11 @@ A DURATION is a number of seconds, or a number with a unit: 500ms, 10s, 15m, 8h,
 With -- COMMAND, the server runs as long as the command does. The command gets AWS_ENDPOINT_URL_SSO_OIDC and \
 AWS_ENDPOINT_URL_SSO, AWS_REGION and AWS_DEFAULT_REGION if they are unset, and with --tls AWS_CA_BUNDLE and SSL_CERT_FILE. \
 Its home directory is empty and temporary, so no token gets into your own; AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE and \
-AWS_PROFILE are unset. --keep-home is for a tool that needs files of the real one.
+AWS_PROFILE are unset. --keep-home is for a tool that needs files of the real one. NO_PROXY has this machine, so that no proxy stands \
+before the server. Variables of this program (SSO_OIDC_…) are unset, and PGPASSWORD if the store is a database.
 
 The exit code is that of the command, or 128 and the number of the signal that ended it. It is 127 if the command is not \
-found, and 126 if it cannot be run. Ctrl-C and SIGTERM go to the command. If the server cannot start, the command does not \
+found, and 126 if it cannot be run. Ctrl-C, SIGTERM and SIGHUP go to the command, and without a terminal to its children as well. If the server cannot start, the command does not \
 run, and the exit code is 255.
 
 --control lets another process play the person, move the clock and read the requests, with a token. Its address and the token \
@@ -64,7 +65,7 @@ Each flag is a key of --config FILE, without the dashes before it, and a variabl
 with underscores. A flag without a value is true or false there. One that may be repeated is an array in the file, and has \
 commas in the variable. Paths are relative to the working directory.
 
-At SIGTERM or Ctrl-C the server accepts no more connections, answers the requests that have arrived, and writes what the store \
+At SIGTERM, SIGHUP or Ctrl-C the server accepts no more connections, answers the requests that have arrived, and writes what the store \
 has left. That takes the time of --stop-timeout at most, and a second signal ends it at once.
 
 A line of --log-format json has time (RFC 3339, in UTC), level and message. That of a request also has method, path, operation, \
@@ -298,7 +299,7 @@ impl ServeArgs {
     }
 }
 
-/// Serves until SIGINT or SIGTERM, or until the command ends. Returns the exit code.
+/// Serves until SIGINT, SIGTERM or SIGHUP, or until the command ends. Returns the exit code.
 ///
 /// # Errors
 /// The port is in use, a file cannot be used, or the command cannot be started. Or the system does not allow a thread
@@ -320,6 +321,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<ExitCode, Fai
         .map_err(|error| Failure::other(format_args!("cannot start the server: {error}")))?;
     runtime.block_on(async {
         // Before the signals are listened for, so that Ctrl-C ends a wait for a database.
+        let has_database = args.store.is_database(settings.environment());
         let config = args.store.apply(config, settings.environment()).await?;
         let mut signals = Signals::listen()?;
         let server = Server::bind(config).await.map_err(|error| Failure::other(chain(&error)))?;
@@ -341,7 +343,8 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<ExitCode, Fai
             return Ok(if fails { Exit::Findings } else { Exit::Success }.into());
         }
         let control = control.map(|(token, url)| (url, &token.secret));
-        let host = Host { endpoint: &endpoint, ca_file: ca_file.as_ref().map(CaFile::path), control };
+        let host =
+            Host { endpoint: &endpoint, ca_file: ca_file.as_ref().map(CaFile::path), control, has_database };
         let guest = Guest::new(&args.command, host, args.keep_home, settings.environment())?;
         args.advise(&server, ca_file.as_ref());
         let status = beside(server, guest.run(&mut signals)).await?;

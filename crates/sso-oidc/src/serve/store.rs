@@ -49,6 +49,12 @@ enum Place<'a> {
 }
 
 impl StoreArgs {
+    /// Returns whether the store is a database.
+    pub(super) fn is_database(&self, environment: &Environment) -> bool {
+        let place = self.store.as_deref().or_else(|| environment.path(VARIABLE));
+        self.store_url_file.is_some() || place.and_then(OsStr::to_str).is_some_and(is_url)
+    }
+
     /// Opens the store.
     pub(super) async fn apply(&self, config: Config, environment: &Environment) -> Result<Config, Failure> {
         let place = match (&self.store, &self.store_url_file, environment.path(VARIABLE)) {

@@ -54,7 +54,7 @@ pub(crate) struct TryFaultsArgs {
     #[arg(long, value_name = "auto|after-polls=N", default_value = "auto")]
     approve: Approval,
 
-    /// The longest time of one run. The command is killed then
+    /// The longest time of one run. The command and its children are killed then
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration::lifetime)]
     timeout: Duration,
 
@@ -165,7 +165,8 @@ impl TryFaultsArgs {
         let server = Server::bind(config).await.map_err(|error| Failure::other(chain(&error)))?;
         let (handle, endpoint) = (server.handle(), server.endpoint());
         let ca_file = handle.ca_certificate().map(|pem| CaFile::write(pem, None)).transpose()?;
-        let host = Host { endpoint: &endpoint, ca_file: ca_file.as_ref().map(CaFile::path), control: None };
+        let ca_file = ca_file.as_ref().map(CaFile::path);
+        let host = Host { endpoint: &endpoint, ca_file, control: None, has_database: false };
         let guest = Guest::new(&self.command, host, self.keep_home, settings.environment())?;
         let guest = guest.with_output(settings.globals().debug);
         let began = Instant::now();

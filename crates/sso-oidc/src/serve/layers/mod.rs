@@ -22,7 +22,7 @@ use crate::exit::{Failure, warn};
 /// The name of the command.
 const SERVE: &str = "serve";
 /// The beginning of the variables. The flag's name follows, in capitals and with underscores.
-pub(super) const PREFIX: &str = "SSO_OIDC_SERVE_";
+const PREFIX: &str = "SSO_OIDC_SERVE_";
 /// The flags that are no settings of a server.
 const NO_SETTINGS: [&str; 3] = ["config", "print-config", "help"];
 
