@@ -49,8 +49,8 @@ impl Source {
 }
 
 impl Source {
-    /// Returns the site of this source, whose record has its wrong codes. An IPv4 address is a site of its own. A site of
-    /// IPv6 has up to a /48 (RFC 6177), which is 65,536 of /64. A limit for each of those would hardly bound it.
+    /// Returns the site of this source, whose record has its wrong codes. An IPv4 address is a site of its own. A site
+    /// of IPv6 has up to a /48 (RFC 6177), which is 65,536 of /64. A limit for each of those would hardly bound it.
     ///
     /// ```
     /// use device_authority::Source;
