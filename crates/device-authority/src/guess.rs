@@ -1,7 +1,8 @@
 //! The rate limit of wrong user codes (RFC 8628 §5.1).
 //!
-//! Each source has a limit of its own, and so has a site of IPv6, which has 65,536 sources. Above the limit of all sources together, each has a smaller one, so strangers
-//! cannot use up the guesses of a person. Only above the ceiling is no code checked.
+//! Each source has a limit of its own, and so has a site of IPv6, which has 65,536 sources. Above the limit of all
+//! sources together, each has a smaller one, so strangers cannot use up the guesses of a person. Only above the
+//! ceiling is no code checked.
 
 use core::net::IpAddr;
 use core::time::Duration;
