@@ -249,3 +249,24 @@ fn a_url_of_a_file_and_a_password_of_a_variable_are_used_and_not_shown() {
     let said = wrong.run(&["serve", "--store-url-file", file.to_str().unwrap()]).fails(255);
     assert!(said.contains("password authentication failed") && !said.contains("hunter2"), "{said}");
 }
+
+#[test]
+fn a_server_at_a_database_keeps_every_rule_that_conform_checks() {
+    let Some(url) = url() else { return };
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let store = format!("{url}{separator}schema=conform_{}", std::process::id());
+    let program = Program::new().var("PATH", "/usr/bin:/bin").var("SSO_OIDC_STORE", &store);
+    // The program plays the device, and the person as well.
+    let check = "\"$0\" conform --issuer \"$AWS_ENDPOINT_URL_SSO_OIDC\" --scope openid --output json \
+                 --approve-with \"'$0' approve {code}\" --deny-with \"'$0' deny {code}\"";
+    let serve = ["serve", "--control", "0", "--", "sh", "-c", check, env!("CARGO_BIN_EXE_sso-oidc")];
+    let report = program.run(&serve).json();
+    let outcomes = |word: &str| {
+        let checks = report["checks"].as_array().unwrap().iter().filter(|check| check["outcome"] == word);
+        checks.map(|check| check["id"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!((outcomes("fail"), outcomes("warn")), (vec![], vec![]), "{report}");
+    // The client has no secret, no code is guessed, and nothing waits for the expiry.
+    assert_eq!((&report["passed"], &report["notMade"]), (&json!(73), &json!(5)), "{report}");
+    assert_eq!(report["tokensLeft"], 0);
+}

@@ -1,6 +1,7 @@
 //! This project's server keeps every rule.
 
 use device_conform::{Client, Outcome, Report};
+use sso_oidc_server::{Capacity, FileStore};
 
 use crate::server::{Kind, World, unchanged};
 
@@ -33,6 +34,21 @@ fn a_client_with_a_secret_sees_every_rule_kept_wherever_it_sends_the_secret() {
         let of_others =
             ["7591-3.2.1-created", "7591-3.2.1-client-id", "9700-4.14.2-rotation", "9700-4.14.2-old-token"];
         assert_eq!(not_made(&check(kind)), of_others);
+    }
+}
+
+#[test]
+fn a_server_that_keeps_its_records_in_a_file_keeps_every_rule_as_well() {
+    let directory = tempfile::tempdir().unwrap();
+    for kind in [Kind::Registered, Kind::Public, Kind::Confidential, Kind::Basic] {
+        let mut world = World::new(kind);
+        world.guesses = 5;
+        let in_memory = not_made(&world.check(unchanged()).0);
+        let path = directory.path().join(format!("{kind:?}"));
+        world.config = world.config.with_store(FileStore::open(&path, Capacity::default()).unwrap());
+        let (report, _) = world.check(unchanged());
+        assert_eq!(not_made(&report), in_memory);
+        assert!(path.exists());
     }
 }
 
