@@ -101,7 +101,8 @@ class Pages(Scenario):
         site.page = page
         # Root has no sandbox in a container.
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        with tempfile.TemporaryDirectory(dir=HOME) as profile:
+        # A process of Chromium may still write there after its first one has ended.
+        with tempfile.TemporaryDirectory(dir=HOME, ignore_cleanup_errors=True) as profile:
             command = [CHROMIUM, "--headless", "--disable-gpu", *sandbox, f"--user-data-dir={profile}", site.origin]
             browser = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
