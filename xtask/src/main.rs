@@ -105,7 +105,7 @@ pub(crate) const TASKS: &[Task] = &[
     Task {
         name: "simulate",
         flags: "[--seed S] [--devices N] [--hours H]",
-        about: "many devices in a bad world at virtual time; [--faults none|normal|harsh], [--machine], …",
+        about: "many devices in a bad world at virtual time; [--faults none|normal|harsh], [--postgres SERVERS] at one database, [--machine], …",
         run: simulate::task,
     },
     Task {

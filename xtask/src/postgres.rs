@@ -12,7 +12,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::shell::Run;
+use crate::simulate;
 
+/// The variable with the URL of the database.
+pub(crate) const URL: &str = "SSO_OIDC_TEST_POSTGRES";
 /// The time limit of one run of tests, builds included.
 const LIMIT: Duration = Duration::from_secs(900);
 /// The lines of the log that a failure shows.
@@ -32,7 +35,8 @@ fn tests(cluster: &Cluster) -> Result<()> {
     cluster.tests(&["--package", "sso-oidc-postgres", "--tests"])?;
     cluster.tests(&["--package", "sso-oidc-postgres", "--doc"])?;
     let program = ["--package", "sso-oidc", "--features", "postgres", "--test", "serve_postgres"];
-    cluster.tests(&program)
+    cluster.tests(&program)?;
+    simulate::step_of_database(cluster)
 }
 
 /// A database that ends with this value.
@@ -149,10 +153,14 @@ impl Cluster {
         self.run(self.programs.join(program))
     }
 
+    /// Gives a program the URL of the database.
+    pub(crate) fn known_to(&self, run: Run) -> Run {
+        run.secret_env(URL, &self.url)
+    }
+
     /// Runs tests with the database.
     fn tests(&self, chosen: &[&str]) -> Result<()> {
-        let run = Run::cargo().arg("test").args(chosen);
-        let run = run.secret_env("SSO_OIDC_TEST_POSTGRES", &self.url);
+        let run = self.known_to(Run::cargo().arg("test").args(chosen));
         run.env("SSO_OIDC_TEST_POSTGRES_CRASH", self.crash()).limit(LIMIT).go()
     }
 }

@@ -2,15 +2,45 @@
 //!
 //! The simulation is a crate of its own, so that this crate compiles quickly. `--machine` measures only the machines.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 
+use crate::postgres::{self, Cluster};
 use crate::shell::Run;
 
 const PROGRAM: [&str; 2] = ["--package", "simulate"];
 
-/// `cargo xtask simulate --seed S --devices N --hours H [--faults none|normal|harsh]`
+/// The time limit of one simulation with a database.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// `cargo xtask simulate --seed S --devices N --hours H [--faults none|normal|harsh] [--postgres SERVERS]`
+///
+/// With `--postgres` it starts a database, unless a variable names one.
 pub(crate) fn task(args: &[String]) -> Result<()> {
-    Run::cargo().args(["run", "--release"]).args(PROGRAM).arg("--").args(args).go()
+    let run = Run::cargo().args(["run", "--release"]).args(PROGRAM).arg("--").args(args);
+    if args.iter().any(|arg| arg == "--postgres") && std::env::var_os(postgres::URL).is_none() {
+        let cluster = Cluster::start()?;
+        return cluster.known_to(run).go();
+    }
+    run.go()
+}
+
+/// Runs small simulations of three servers at a database, whose connections break. One of them breaks a rule on
+/// purpose, which must be detected.
+pub(crate) fn step_of_database(cluster: &Cluster) -> Result<()> {
+    let servers = ["--postgres", "3"];
+    let cut = ["--devices", "100", "--hours", "1", "--cuts", "200"];
+    for faults in ["none", "harsh"] {
+        cluster.known_to(run(&cut).args(servers).args(["--faults", faults])).limit(LIMIT).go()?;
+    }
+    let uncompared = ["--devices", "30", "--hours", "0.25", "--faults", "normal", "--sabotage", "uncompared"];
+    let output = cluster.known_to(run(&uncompared).args(servers)).output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let law = said.lines().find(|line| line.starts_with("VIOLATION: "));
+    let law = law.with_context(|| format!("a commit that compares nothing broke no law:\n{said}"))?;
+    println!("   uncompared: noticed: {law}");
+    Ok(())
 }
 
 /// Runs small simulations of several seeds at every level of faults, unoptimised, to detect overflows. One seed runs

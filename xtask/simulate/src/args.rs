@@ -2,12 +2,15 @@
 
 use std::ops::Range;
 
+use oidc_proto::Secret;
+
 use crate::faults::{Faults, KINDS, Kind, LEVELS};
 use crate::sabotage::Sabotage;
 
 pub(crate) const USAGE: &str = "\
 simulate [--seed S] [--seeds COUNT] [--devices N] [--hours H] [--faults none|normal|harsh] [--without KIND,…]
          [--only FIRST[..END]] [--interval SECONDS] [--wire on|off] [--watch FIRST[..END]] [--sabotage RULE] [--machine]
+         [--postgres SERVERS] [--cuts CHANCE]
 
   --seeds     so many simulations, of this seed and those that follow it
   --hours     over how long the devices appear
@@ -16,8 +19,24 @@ simulate [--seed S] [--seeds COUNT] [--devices N] [--hours H] [--faults none|nor
   --only      leaves out all devices but these; each does what it would have done among all, as far as it is up to it
   --wire      off hands the messages over as they are, without encoding and decoding them
   --watch     tell everything that happens to these devices
-  --sabotage  break a rule on purpose, `attacker` or `crosstalk`, to see that it is noticed and shrunk
-  --machine   no world at all: only the speed and size of so many flows at once";
+  --sabotage  break a rule on purpose, `attacker` or `crosstalk`, to see that it is noticed and shrunk; with --postgres
+              also `uncompared`
+  --machine   no world at all: only the speed and size of so many flows at once
+  --postgres  keep the records in PostgreSQL, behind so many servers. SSO_OIDC_TEST_POSTGRES has its URL; without it, a
+              database is started. Its schema `simulation` is dropped. Some requests reach all servers at the same time.
+  --cuts      the chance, in ten thousand, that a connection to the database breaks at a statement";
+
+/// The variable with the URL of the database. Other users cannot read it.
+pub(crate) const URL: &str = "SSO_OIDC_TEST_POSTGRES";
+
+/// Several servers at one database.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) url: Secret,
+    pub(crate) servers: usize,
+    /// The chance, in ten thousand, that a connection breaks at a statement.
+    pub(crate) cuts: u32,
+}
 
 /// The settings of a simulation.
 #[derive(Clone, Debug)]
@@ -36,10 +55,13 @@ pub(crate) struct Config {
     pub(crate) watch: Option<Range<u32>>,
     pub(crate) sabotage: Option<Sabotage>,
     pub(crate) machine: bool,
+    /// Servers at a database; one server with its own memory if `None`.
+    pub(crate) shared: Option<Shared>,
 }
 
 impl Config {
-    pub(crate) fn read(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
+    /// Reads the command line. `url` is the one of the database.
+    pub(crate) fn read(mut args: impl Iterator<Item = String>, url: Option<Secret>) -> Result<Self, String> {
         let mut config = Self {
             seed: 1,
             seeds: 1,
@@ -53,8 +75,9 @@ impl Config {
             watch: None,
             sabotage: None,
             machine: false,
+            shared: None,
         };
-        let mut without = Vec::new();
+        let (mut without, mut servers, mut cuts) = (Vec::new(), None, None);
         while let Some(flag) = args.next() {
             if flag == "--machine" {
                 config.machine = true;
@@ -71,6 +94,8 @@ impl Config {
                 "--interval" => config.interval = value.parse().map_err(|_| bad())?,
                 "--watch" => config.watch = Some(range(&value).ok_or_else(bad)?),
                 "--sabotage" => config.sabotage = Some(Sabotage::of(&value).ok_or_else(bad)?),
+                "--postgres" => servers = Some(value.parse().map_err(|_| bad())?),
+                "--cuts" => cuts = Some(value.parse().map_err(|_| bad())?),
                 "--wire" if ["on", "off"].contains(&value.as_str()) => config.wire = value == "on",
                 "--faults" => {
                     config.faults = LEVELS.into_iter().find(|level| level.name == value).ok_or_else(bad)?;
@@ -85,6 +110,18 @@ impl Config {
         }
         if config.devices == 0 || !config.hours.is_finite() || config.hours < 0.0 || config.interval == 0 {
             return Err("nothing to simulate".to_owned());
+        }
+        config.shared = match (servers, cuts, url) {
+            (None, None, _) => None,
+            (Some(servers @ 1..), cuts, Some(url)) => {
+                Some(Shared { url, servers, cuts: cuts.unwrap_or_default() })
+            }
+            (Some(1..), _, None) => return Err(format!("--postgres needs a database, whose URL {URL} has")),
+            (Some(0), ..) => return Err("--postgres needs a server".to_owned()),
+            (None, Some(_), _) => return Err("--cuts needs --postgres".to_owned()),
+        };
+        if config.sabotage == Some(Sabotage::Uncompared) && config.shared.is_none() {
+            return Err("--sabotage uncompared needs --postgres".to_owned());
         }
         if config.ids().is_empty() || config.ids().end > config.devices {
             return Err(format!("of {} devices there are no such ones", config.devices));
@@ -124,6 +161,10 @@ impl Config {
         }
         if let Some(sabotage) = self.sabotage {
             add("--sabotage", sabotage.name().to_owned());
+        }
+        if let Some(shared) = &self.shared {
+            add("--postgres", shared.servers.to_string());
+            add("--cuts", shared.cuts.to_string());
         }
         if let Some(watch) = &self.watch {
             add("--watch", written(watch));

@@ -5,7 +5,7 @@ use oidc_proto::FaultCode;
 
 use crate::device::Device;
 use crate::faults::SECOND;
-use crate::ledger::Fate;
+use crate::ledger::{Code, Fate};
 
 /// The end of a sign-in, for the summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,11 +67,17 @@ pub(crate) fn judge(
             }
             return Ok(Ending::Granted);
         }
-        Err(Outcome::Denied(_)) if code.is_some_and(|code| code.denied) => return Ok(Ending::Denied),
+        Err(Outcome::Denied(_)) if code.is_some_and(Code::may_be_denied) => return Ok(Ending::Denied),
         Err(Outcome::Denied(_)) => return wrong("no person has denied it"),
         Err(Outcome::Cancelled) if device.cancelled => Ending::Cancelled,
         Err(Outcome::Cancelled) => return wrong("no program has cancelled it"),
         Err(Outcome::GrantLost(_)) if device.observer.doubtful == 0 => return wrong("no answer was lost"),
+        // The service's word is the last one on a code that lives: the approval would be lost.
+        Err(Outcome::GrantLost(Expiry::Service(_)))
+            if grant.is_none() && !forgot && code.is_some_and(|code| at.now < code.dies) =>
+        {
+            return wrong("the server gave no token for this code, which lives");
+        }
         Err(Outcome::GrantLost(_)) => {
             return Ok(match grant {
                 Some(grant) => Ending::GrantLost(grant.fate),

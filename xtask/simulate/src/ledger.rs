@@ -13,6 +13,10 @@ pub(crate) struct Code {
     pub(crate) dies: u64,
     pub(crate) approved: Option<u64>,
     pub(crate) denied: bool,
+    /// A decision that a server without its store may have committed, and when.
+    pub(crate) unsure: Option<(UserDecision, u64)>,
+    /// Whether such a server told the person to press again.
+    pub(crate) is_pressed_again: bool,
     pub(crate) grant: Option<Grant>,
 }
 
@@ -58,6 +62,8 @@ impl Code {
             dies: now + codes.expires_in.as_micros() as u64,
             approved: None,
             denied: false,
+            unsure: None,
+            is_pressed_again: false,
             grant: None,
         })
     }
@@ -73,6 +79,7 @@ impl Code {
         if self.generation != generation {
             return Err("a code that the server has forgotten was decided on".to_owned());
         }
+        self.unsure = None;
         match verdict {
             UserDecision::Approve(_) => self.approved = Some(now),
             _ => self.denied = true,
@@ -80,8 +87,24 @@ impl Code {
         Ok(())
     }
 
+    /// Notes that the decision of a server without its store was committed.
+    pub(crate) fn was_decided(&mut self) -> Result<(), String> {
+        match self.unsure.take() {
+            Some((verdict, at)) => self.decided(verdict, self.generation, at),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns whether a person has denied the code, as far as the server tells.
+    pub(crate) const fn may_be_denied(&self) -> bool {
+        self.denied || matches!(self.unsure, Some((UserDecision::Deny, _)))
+    }
+
     /// Notes that the server gives a token for the code.
     pub(crate) fn granted(&mut self, token: &Secret, generation: u32, now: u64) -> Result<(), String> {
+        if matches!(self.unsure, Some((UserDecision::Approve(_), _))) {
+            self.was_decided()?;
+        }
         if self.approved.is_none() {
             return Err("a token without an approval".to_owned());
         }

@@ -14,6 +14,15 @@ pub(crate) fn arguments() -> impl Iterator<Item = String> {
     std::env::args().skip(1)
 }
 
+/// Returns the URL of the database, if there is one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a URL with a password is in a variable, not on the command line"
+)]
+pub(crate) fn database() -> Option<oidc_proto::Secret> {
+    std::env::var(crate::args::URL).ok().map(oidc_proto::Secret::new)
+}
+
 /// Returns the resident memory in bytes; 0 without `/proc`.
 pub(crate) fn memory() -> u64 {
     status("VmRSS:")

@@ -2,7 +2,7 @@
 
 use device_authority::Selector;
 use device_flow::{Failure, PendingRequest, Reply};
-use oidc_proto::Request;
+use oidc_proto::{FaultCode, Request};
 
 use crate::device::Device;
 use crate::faults::SECOND;
@@ -62,8 +62,22 @@ impl World<'_> {
         self.summary.network.late_requests += u64::from(now >= given_up);
         self.summary.network.overtaken += u64::from(request.number < device.latest_served);
         device.latest_served = device.latest_served.max(request.number);
-        let (served, mut answered) = self.server.serve(now, &request.asked);
+        let (served, mut answered, others) = self.server.serve(now, &request.asked);
         let generation = self.server.generation;
+        // No client waits for these.
+        for served in others {
+            match served {
+                Served::Granted { code, access_token } => {
+                    let code = device.codes.iter_mut().find(|known| Some(known.selector) == code);
+                    let code = code.ok_or("a token for a code that this device was not given")?;
+                    code.granted(&access_token, generation, now)?;
+                    code.settle(Fate::AnsweredACopy);
+                    self.tell(id, || "another server grants at the same time".to_owned());
+                }
+                Served::Refused(code) => self.refused(id, &code)?,
+                Served::Registered | Served::Authorized(_) => {}
+            }
+        }
         match served {
             Served::Authorized(codes) => {
                 let code = Code::new(&codes, generation, now).ok_or("codes that are none")?;
@@ -80,7 +94,7 @@ impl World<'_> {
                 }
                 self.tell(id, || "the server grants".to_owned());
             }
-            Served::Refused(code) => self.tell(id, || format!("the server says {code}")),
+            Served::Refused(code) => self.refused(id, &code)?,
             Served::Registered => {}
         }
         if request.is_copy {
@@ -110,6 +124,24 @@ impl World<'_> {
             _ => self.queue.plan(arrives, id, Event::AtClient(request.number, Box::new(answered))),
         }
         Ok(())
+    }
+
+    /// Notes a refusal. No server is without its store unless a connection broke.
+    fn refused(&mut self, id: u32, code: &FaultCode) -> Law {
+        self.tell(id, || format!("the server says {code}"));
+        if *code == FaultCode::InternalServer {
+            self.away()?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a server was without its store.
+    pub(crate) fn away(&mut self) -> Law {
+        self.summary.away += 1;
+        match &self.config.shared {
+            Some(shared) if shared.cuts > 0 => Ok(()),
+            _ => Err("a server without its store, although no connection broke".to_owned()),
+        }
     }
 
     pub(crate) fn answer(&mut self, id: u32, device: &mut Device, number: u32, answered: Answered) -> Law {

@@ -109,6 +109,8 @@ impl Observer {
                         self.hold_floor();
                     }
                     AuthorizationPending => {}
+                    // The service failed, and may have acted.
+                    _ if fault.is_transient() => self.doubtful += 1,
                     // The client may register again if the service no longer knows it. Its code is void, but
                     // the sign-in goes on.
                     InvalidClient => self.deadline = None,

@@ -26,7 +26,9 @@ impl World<'_> {
             plan.typos -= 1;
             self.summary.typos += 1;
             let seen = self.server.person(self.now, id, "BBBB-BBBB", UserDecision::APPROVE);
-            if !matches!(seen, Err(PersonError::Unknown | PersonError::TooManyGuesses(_))) {
+            if seen.is_err() {
+                self.away()?;
+            } else if !matches!(seen, Ok(Err(PersonError::Unknown | PersonError::TooManyGuesses(_)))) {
                 return Err(format!("a code that does not exist was answered with {seen:?}"));
             }
             self.queue.plan(self.now + 3 * SECOND, id, Event::Person(prompt));
@@ -42,6 +44,16 @@ impl World<'_> {
             .find(|code| Some(code.user_code) == typed)
             .ok_or("a code from nowhere")?;
         let is_forgotten = code.generation != self.server.generation || self.now >= code.dies + 600 * SECOND;
+        let Ok(seen) = seen else {
+            // The decision may be committed all the same. The person presses again.
+            code.unsure.get_or_insert((verdict, self.now));
+            code.is_pressed_again = true;
+            plan.tries += 1;
+            if plan.tries < PATIENCE {
+                self.queue.plan(self.now + 5 * SECOND, id, Event::Person(prompt));
+            }
+            return self.away();
+        };
         match seen {
             Ok(()) => code.decided(verdict, self.server.generation, self.now),
             Err(PersonError::TooManyGuesses(limit)) => {
@@ -51,6 +63,7 @@ impl World<'_> {
             }
             Err(PersonError::Unknown) if is_forgotten => Ok(()),
             Err(PersonError::Expired) if self.now >= code.dies => Ok(()),
+            Err(PersonError::Decided) if code.is_pressed_again => code.was_decided(),
             Err(error) => Err(format!("the person was told: {error}")),
         }
     }
@@ -66,6 +79,7 @@ impl World<'_> {
         let owner = registration.map(|registration| registration.client);
         match self.server.theft(self.now, device_code, owner) {
             Err(fault) if fault.code == FaultCode::InvalidGrant => Ok(()),
+            Err(fault) if fault.code == FaultCode::InternalServer => self.away(),
             Err(fault) => Err(format!("an attacker was told: {fault}")),
             Ok(_) => Err("a code was accepted from another client".to_owned()),
         }

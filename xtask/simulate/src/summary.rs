@@ -28,6 +28,12 @@ pub(crate) struct Summary {
     pub(crate) thefts: u64,
     pub(crate) typos: u64,
     pub(crate) clock_jumps: u64,
+    /// The number of answers of servers without their store.
+    pub(crate) away: u64,
+    /// The number of connections to the database that broke.
+    pub(crate) cuts: u64,
+    /// The number of requests that reached all servers at the same time.
+    pub(crate) rushes: u64,
     pub(crate) renewed: u64,
     pub(crate) events: u64,
     pub(crate) alive: u64,
@@ -223,6 +229,14 @@ impl Told<'_> {
             "  {} restarts of the server, {} of them with loss of memory; {} clock jumps",
             summary.restarts, summary.memory_losses, summary.clock_jumps
         )?;
+        if let Some(shared) = &self.config.shared {
+            writeln!(
+                f,
+                "  {} servers at one database: {} requests at all of them at once, {} connections cut, {} answers \
+                 without the store",
+                shared.servers, summary.rushes, summary.cuts, summary.away
+            )?;
+        }
         write!(
             f,
             "  {} events in {:.2} virtual hours, at most {} sign-ins at once",

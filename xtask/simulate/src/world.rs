@@ -105,6 +105,7 @@ impl<'a> World<'a> {
             self.summary.events += 1;
             self.happen(device, event).map_err(|law| BrokenRule { device, at, law })?;
         }
+        (self.summary.cuts, self.summary.rushes) = (self.server.records.cuts(), self.server.rushes);
         let missing = self.config.ids().len() as u64 - self.summary.ended();
         if missing > 0 {
             let device =
@@ -268,7 +269,8 @@ impl<'a> World<'a> {
             now: self.now,
             generation: self.server.generation,
             interval: self.config.interval * SECOND,
-            is_faultless: self.config.faults.name == "none",
+            is_faultless: self.config.faults.name == "none"
+                && self.config.shared.as_ref().is_none_or(|shared| shared.cuts == 0),
         };
         let outcome = device.outcome().ok_or("an end without an outcome")?;
         self.tell(id, || format!("ends: {}", told(outcome)));

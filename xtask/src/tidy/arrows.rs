@@ -37,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("adapter-tests", &["oidc-proto", "device-flow", "device-flow-ureq", "device-flow-reqwest"]),
     ("pair-tests", &["oidc-proto", "device-flow", "device-authority"]),
-    ("simulate", &["oidc-proto", "device-flow", "device-authority"]),
+    ("simulate", &["oidc-proto", "device-flow", "device-authority", "sso-oidc-postgres"]),
     ("xtask", &[]),
 ];
 
