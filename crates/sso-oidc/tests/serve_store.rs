@@ -152,3 +152,25 @@ fn a_second_server_at_one_file_is_refused_and_told_why() {
     // The end of the first one frees the file.
     drop(serve(&store));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_other_users_can_read_is_named_with_what_to_do() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    let path = store.to_str().unwrap();
+    let log = folder.path().join("log");
+    let warned = || {
+        let log = log.to_str().unwrap();
+        run(&["serve", "--listen", "0", "--store", path, "--log-file", log, "--", "true"]).ok();
+        let said = std::fs::read_to_string(log).unwrap();
+        std::fs::remove_file(log).unwrap();
+        said.contains(&format!("run `chmod 600 {path}`"))
+    };
+    assert!(!warned(), "it is made for its owner only");
+    for (mode, is_shared) in [(0o640, true), (0o604, true), (0o620, true), (0o600, false), (0o700, false)] {
+        std::fs::set_permissions(&store, std::fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(warned(), is_shared, "{mode:o}");
+    }
+}

@@ -98,6 +98,9 @@ pub enum FileStoreError {
 impl FileStore {
     /// Opens the file, or creates it, readable by its owner only. Reads all records into memory.
     ///
+    /// It warns about a file that other users can read or change, and uses it: some volumes give every file to a group.
+    /// The file has live user codes and the key of the approval pages.
+    ///
     /// ```
     /// use sso_oidc_server::{Capacity, FileStore};
     /// let folder = tempfile::tempdir()?;
@@ -243,7 +246,24 @@ fn create(path: &Path) -> std::io::Result<std::fs::File> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    warn_if_shared(&file, path)?;
+    Ok(file)
+}
+
+/// Warns if other users can read or change the file. A copy or a restored backup often lets them.
+#[cfg(unix)]
+fn warn_if_shared(file: &std::fs::File, path: &Path) -> std::io::Result<()> {
+    let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata()?.permissions()) & 0o777;
+    if mode & 0o077 != 0 {
+        tracing::warn!(
+            "other users can read or change the store {0} (mode {mode:04o}), which has live user codes and the key of the \
+             approval pages; run `chmod 600 {0}`",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 type Problem = Box<dyn std::error::Error + Send + Sync>;
