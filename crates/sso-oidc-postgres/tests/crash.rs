@@ -11,7 +11,8 @@ use common::{Database, Tool, at, entropy, policy};
 use device_authority::{PersonError, SlowDown, Store, StoreError, UserDecision};
 use oidc_proto::{FaultCode, Secret};
 use sso_oidc_postgres::PostgresStore;
-use tokio::time::{Instant, sleep};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
 
 /// The variable with a script that kills the database with SIGKILL and starts it again.
 const CRASH: &str = "SSO_OIDC_TEST_POSTGRES_CRASH";
@@ -28,6 +29,8 @@ struct World {
     turn: AtomicUsize,
     unavailable: AtomicUsize,
     sign_ins: AtomicUsize,
+    /// Whether the database is there: from the end of a restart until the next crash.
+    is_there: watch::Receiver<bool>,
 }
 
 impl World {
@@ -46,11 +49,13 @@ impl World {
         &*self.stores[turn % self.stores.len()]
     }
 
-    /// Notes that the store was away, and waits a moment. Every other error is a failure.
+    /// Notes that the store was away, and waits until the database is there. Every other error is a failure.
     async fn away(&self, error: StoreError) {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
         self.unavailable.fetch_add(1, Ordering::Relaxed);
-        sleep(Duration::from_millis(50)).await;
+        let mut is_there = self.is_there.clone();
+        let restarted = timeout(LIMIT, is_there.wait_for(|is_there| *is_there)).await;
+        assert!(restarted.is_ok(), "the database did not start within {LIMIT:?}");
     }
 }
 
@@ -118,12 +123,14 @@ async fn a_killed_database_neither_grants_twice_nor_loses_an_approval() {
         stores.push(Arc::new(PostgresStore::connect(config).await.unwrap()));
     }
     let tool = Tool::register(&*stores[0]).await;
+    let (there, is_there) = watch::channel(true);
     let world = Arc::new(World {
         stores,
         is_over: AtomicBool::new(false),
         turn: AtomicUsize::new(0),
         unavailable: AtomicUsize::new(0),
         sign_ins: AtomicUsize::new(0),
+        is_there,
     });
     let devices = (0..SIDE_BY_SIDE).map(|_| {
         let (world, tool) = (Arc::clone(&world), tool.clone());
@@ -142,8 +149,10 @@ async fn a_killed_database_neither_grants_twice_nor_loses_an_approval() {
     for _ in 0..CRASHES {
         world.signs_in(SIDE_BY_SIDE).await;
         let crash = crash.clone();
+        there.send_replace(false);
         let status = tokio::task::spawn_blocking(move || Command::new("sh").arg(crash).status());
         assert!(status.await.unwrap().unwrap().success(), "the database did not start again");
+        there.send_replace(true);
     }
     world.signs_in(SIDE_BY_SIDE).await;
     world.is_over.store(true, Ordering::Relaxed);
