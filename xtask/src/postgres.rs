@@ -3,6 +3,8 @@
 //! The database is a new cluster in a temporary directory, on a free port of loopback. It is not the one that the
 //! system may run. PostgreSQL refuses to run as root, so root starts it as the user `postgres` of Debian's package.
 
+mod pooler;
+
 use std::fs;
 use std::io::Read as _;
 use std::net::TcpListener;
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use self::pooler::Pooler;
 use crate::shell::Run;
 use crate::simulate;
 
@@ -34,6 +37,7 @@ pub(crate) fn step() -> Result<()> {
 fn tests(cluster: &Cluster) -> Result<()> {
     cluster.tests(&["--package", "sso-oidc-postgres", "--tests"])?;
     cluster.tests(&["--package", "sso-oidc-postgres", "--doc"])?;
+    cluster.tests_behind_a_pooler()?;
     let program = ["--package", "sso-oidc", "--features", "postgres", "--test", "serve_postgres"];
     cluster.tests(&program)?;
     simulate::step_of_database(cluster)
@@ -162,6 +166,13 @@ impl Cluster {
     fn tests(&self, chosen: &[&str]) -> Result<()> {
         let run = self.known_to(Run::cargo().arg("test").args(chosen));
         run.env("SSO_OIDC_TEST_POSTGRES_CRASH", self.crash()).limit(LIMIT).go()
+    }
+
+    /// Runs the tests of the contract and of a server with several stores once more, behind PgBouncer.
+    fn tests_behind_a_pooler(&self) -> Result<()> {
+        let pooler = Pooler::start(self)?;
+        let tests = ["--package", "sso-oidc-postgres", "--test", "conformance", "--test", "service"];
+        Run::cargo().arg("test").args(tests).secret_env(URL, pooler.url()).limit(LIMIT).go()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The reasons why a store cannot be opened.
 
+use std::path::PathBuf;
+
 /// The reason why a store cannot be opened. No message has the password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -7,6 +9,14 @@ pub enum ConnectError {
     /// The URL cannot be used. It is not in the message, because it may have a password.
     #[error("the URL of the database {0}")]
     Url(&'static str),
+    /// The file with the password cannot be used.
+    #[error("the password file {} cannot be used", path.display())]
+    PasswordFile {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
     /// The certificates for TLS cannot be used.
     #[error("TLS to the database cannot be prepared")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),

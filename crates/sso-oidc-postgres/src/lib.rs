@@ -95,6 +95,8 @@
 //!
 //! A database on another machine is reached by TLS, and its certificate and name are verified. A loopback address or a
 //! Unix socket needs no TLS. The parameters of the URL are in [`PostgresConfig::from_url`].
+//!
+//! The password need not be in the URL: [`PostgresConfig::with_password`], [`PostgresConfig::with_password_file`].
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(
@@ -107,6 +109,7 @@ mod config;
 mod decision;
 mod error;
 mod loaded;
+mod password_file;
 mod polls;
 mod pool;
 mod room;

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, Timeouts};
 use device_authority::StoreError;
 use tokio::time::timeout;
 use tokio_postgres::Row;
@@ -57,7 +57,12 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         None => error.to_string(),
     };
     let sources = core::iter::successors(Some(error), |error| error.source());
-    sources.map(say).collect::<Vec<_>>().join(": ")
+    // Some errors repeat their sources.
+    sources.map(say).fold(String::new(), |text, said| match &*text {
+        "" => said,
+        _ if text.contains(&said) => text,
+        _ => text + ": " + &said,
+    })
 }
 
 impl From<tokio_postgres::Error> for Failed {
@@ -116,6 +121,7 @@ impl Pool {
     pub(crate) async fn connection(&self) -> Result<Connection, Failed> {
         match self.pool.get().await {
             Ok(object) => Ok(Connection { object, patience: self.patience }),
+            Err(PoolError::Backend(error)) => Err(Failed::Lost(error.into())),
             Err(error) => Err(Failed::Lost(error.into())),
         }
     }

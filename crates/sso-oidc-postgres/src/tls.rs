@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
@@ -81,8 +81,20 @@ impl TlsConnect<Socket> for Handshake {
     fn connect(self, socket: Socket) -> Self::Future {
         Box::pin(async move {
             let (connector, name) = self.0.ok_or("TLS is off")?;
-            Ok(Encrypted(Box::new(connector.connect(name, socket).await?)))
+            let stream = connector.connect(name, socket).await.map_err(explained)?;
+            Ok(Encrypted(Box::new(stream)))
         })
+    }
+}
+
+/// Adds what to do about a certificate whose authority is not trusted.
+fn explained(error: io::Error) -> BoxError {
+    let tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    match tls {
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            format!("{error}; name the file with the certificate of its authority in `sslrootcert`").into()
+        }
+        _ => error.into(),
     }
 }
 

@@ -251,6 +251,35 @@ fn a_url_of_a_file_and_a_password_of_a_variable_are_used_and_not_shown() {
 }
 
 #[test]
+fn a_password_of_libpqs_password_file_is_used_and_not_shown() {
+    let Some(url) = url() else { return };
+    let (account, place) = url.split_once('@').unwrap();
+    let (user, password) = account.rsplit_once(':').unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join(".pgpass");
+    let write = |password: &str, mode| {
+        std::fs::write(&file, format!("127.0.0.1:*:*:*:{password}\n")).unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    };
+    let url = format!("{user}@{place}?schema=serve_pgpass");
+    let arguments = ["serve", "--store", &*url];
+    let named = Program::new().var("PGPASSFILE", file.to_str().unwrap());
+    for program in [Program::new().var("HOME", home.path().to_str().unwrap()), named] {
+        write(password, 0o600);
+        drop(Serving::start_as(&program, &arguments[1..]));
+        write("hunter2", 0o600);
+        let said = program.run(&arguments).fails(255);
+        assert!(said.contains("password authentication failed") && !said.contains("hunter2"), "{said}");
+        write("hunter2", 0o644);
+        let said = program.run(&arguments).fails(255);
+        assert!(said.contains("run `chmod 600 ") && !said.contains("hunter2"), "{said}");
+    }
+    // A variable comes before the file.
+    let both = Program::new().var("PGPASSFILE", file.to_str().unwrap()).var("PGPASSWORD", password);
+    drop(Serving::start_as(&both, &arguments[1..]));
+}
+
+#[test]
 fn a_server_at_a_database_keeps_every_rule_that_conform_checks() {
     let Some(url) = url() else { return };
     let separator = if url.contains('?') { '&' } else { '?' };

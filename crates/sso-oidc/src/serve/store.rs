@@ -19,7 +19,8 @@ pub(super) const VARIABLE: &str = "SSO_OIDC_STORE";
 pub(super) struct StoreArgs {
     /// Keep the records in this file, so that sign-ins survive a restart and a crash. One server at a time can use it.
     /// Or in a PostgreSQL database, which several servers may share: postgresql://USER@HOST/DATABASE. Its password is
-    /// in PGPASSWORD, or in the URL if that is in --store-url-file, --config or SSO_OIDC_STORE. The default is memory
+    /// in PGPASSWORD or libpq's password file (PGPASSFILE, ~/.pgpass), or in the URL if that is in --store-url-file,
+    /// --config or SSO_OIDC_STORE. The default is memory
     /// [env: SSO_OIDC_STORE]
     #[arg(long, value_name = "FILE|URL")]
     store: Option<OsString>,
@@ -107,6 +108,7 @@ mod database {
     use sso_oidc_postgres::{ConnectError, PostgresConfig, PostgresStore};
     use sso_oidc_server::Config;
 
+    use super::password_file;
     use crate::environment::Environment;
     use crate::exit::{Failure, chain};
 
@@ -124,16 +126,31 @@ mod database {
         if is_argument && database.has_password() {
             let why = "the URL of --store has a password, which every user of this machine can read";
             return Err(Failure::usage(why).with_hint(
-                "change the password, and pass the new one in PGPASSWORD, or the URL with --store-url-file FILE or in \
-                 SSO_OIDC_STORE",
+                "change the password, and pass the new one in PGPASSWORD or ~/.pgpass, or the URL with --store-url-file FILE \
+                 or in SSO_OIDC_STORE",
             ));
         }
         if let Some(password) = environment.get("PGPASSWORD") {
             database = database.with_password(password);
         }
+        if let Some(file) = password_file(environment) {
+            database = database.with_password_file(file).map_err(|error| failed(&error))?;
+        }
         let store = PostgresStore::connect(database.with_capacity(config.capacity)).await;
         Ok(config.with_store(store.map_err(|error| failed(&error))?))
     }
+}
+
+/// Returns the password file of libpq. It may be missing.
+#[cfg(feature = "postgres")]
+fn password_file(environment: &Environment) -> Option<PathBuf> {
+    if let Some(file) = environment.path("PGPASSFILE") {
+        return Some(file.into());
+    }
+    if cfg!(windows) {
+        return Some(Path::new(environment.path("APPDATA")?).join("postgresql/pgpass.conf"));
+    }
+    Some(environment.home()?.join(".pgpass"))
 }
 
 /// The store in PostgreSQL is not in this program.
