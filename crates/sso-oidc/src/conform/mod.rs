@@ -66,7 +66,7 @@ pub(crate) struct ConformArgs {
     scopes: Vec<String>,
 
     /// A command that approves a device. {code} and {uri} become the user code and the address with the code. No shell
-    /// is started. Without it a person before the terminal is asked
+    /// is started. It has ten minutes. Without it a person before the terminal is asked
     #[arg(long, value_name = "COMMAND")]
     approve_with: Option<String>,
 

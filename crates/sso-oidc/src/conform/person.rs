@@ -1,8 +1,9 @@
 //! Who approves and denies: a command, or the person before the terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use device_conform::{Decision, NotDecided, Prompt};
 use oidc_proto::printable;
@@ -11,6 +12,11 @@ use super::{ConformArgs, say};
 use crate::exit::Failure;
 use crate::settings::Settings;
 use crate::signin::{Screen, StatusLine};
+
+/// The time limit of a command. Codes seldom live longer.
+const LIMIT: Duration = Duration::from_secs(600);
+/// The pause between two looks at a command.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Makes the decisions.
 pub(super) struct Person {
@@ -75,7 +81,7 @@ impl device_conform::Person for Person {
             Decision::Deny => &self.deny,
         };
         match command {
-            Some(words) => words.run(prompt),
+            Some(words) => words.run(prompt, LIMIT),
             None => self.ask(prompt, decision),
         }
     }
@@ -90,7 +96,7 @@ impl Words {
     }
 
     /// Runs the command to its end. Its output goes to standard error, because the report has standard output.
-    fn run(&self, prompt: &Prompt<'_>) -> Result<(), NotDecided> {
+    fn run(&self, prompt: &Prompt<'_>, limit: Duration) -> Result<(), NotDecided> {
         // The command could take it for a flag of its own.
         if prompt.user_code.starts_with('-') {
             return Err(NotDecided::new("the user code begins with a hyphen"));
@@ -99,16 +105,36 @@ impl Words {
         let filled = self.words.iter().map(|word| filled(word, prompt.user_code, uri));
         let mut filled = filled.collect::<Vec<_>>().into_iter();
         let program = filled.next().unwrap_or_default();
-        let ran = Command::new(program).args(filled).stdin(Stdio::null()).stdout(io::stderr()).status();
-        match ran {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => {
+        let started = Command::new(program).args(filled).stdin(Stdio::null()).stdout(io::stderr()).spawn();
+        match started.and_then(|child| end(child, limit)) {
+            Ok(Some(status)) if status.success() => Ok(()),
+            Ok(Some(status)) => {
                 Err(NotDecided::new(format_args!("the command of {} ended with {status}", self.flag)))
+            }
+            Ok(None) => {
+                let (flag, limit) = (self.flag, limit.as_secs());
+                Err(NotDecided::new(format_args!("the command of {flag} did not end within {limit} s")))
             }
             Err(error) => {
                 Err(NotDecided::new(format_args!("the command of {} cannot run: {error}", self.flag)))
             }
         }
+    }
+}
+
+/// Waits for the end of a command. After the time limit it is killed, and the result is `None`.
+fn end(mut child: Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if began.elapsed() >= limit {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 
@@ -144,5 +170,24 @@ mod tests {
         assert_eq!(filled("{uri}?c={code}", "AB", uri), "https://id.example/{code}?c=AB");
         assert_eq!(filled("{x}{", "AB", uri), "{x}{");
         assert_eq!(filled("approve", "AB", uri), "approve");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_that_does_not_end_is_killed_and_decides_nothing() {
+        let prompt = Prompt::new("AB", "https://id.example/", None);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("process");
+        let run = |text: &str, limit| {
+            let words = Words::of("--approve-with", text).unwrap();
+            words.run(&prompt, limit).map_err(|error| error.to_string())
+        };
+        let slow = format!("sh -c 'echo $$ >\"$0\"; exec sleep 600' '{}'", file.display());
+        let error = run(&slow, Duration::from_secs(1)).unwrap_err();
+        assert_eq!(error, "the command of --approve-with did not end within 1 s");
+        let process = std::fs::read_to_string(file).unwrap();
+        let signal = run(&format!("sh -c 'kill -0 {}'", process.trim()), LIMIT);
+        assert!(signal.unwrap_err().contains("exit status"), "the process lives");
+        assert_eq!(run("test {code} = AB", LIMIT), Ok(()));
     }
 }
