@@ -1,6 +1,6 @@
 //! The command line: the commands and their flags.
 
-use clap::{Parser, Subcommand};
+use clap::{Args as _, Parser, Subcommand};
 
 use crate::approve::{ApproveArgs, DecisionArgs};
 use crate::cache::CacheArgs;
@@ -43,65 +43,88 @@ Exit codes: 0 success, 252 wrong arguments, 253 wrong or missing configuration, 
 any other error, 130 Ctrl-C. `status` has 3, 4 and 5, too, `approve` 4, 6 and 7, `try-faults`, `conform` and `ready` 1. \
 `exec` and `serve -- COMMAND` have those of their command, and 126 and 127.";
 
-/// The commands. Each is a module with a `clap::Args` type and a `run` function; see `main.rs`.
-#[derive(Subcommand)]
-pub(crate) enum Command {
+/// Adds the arguments of a command to its definition.
+type Define = fn(clap::Command) -> clap::Command;
+
+/// Declares the commands, and a table of their arguments.
+macro_rules! commands {
+    ($($(#[$text:meta])* $name:literal => $command:ident($arguments:ty),)*) => {
+        /// The commands. Each is a module with a `clap::Args` type and a `run` function; see `main.rs`.
+        #[derive(Subcommand)]
+        pub(crate) enum Command {
+            $($(#[$text])* #[command(name = $name)] $command($arguments),)*
+        }
+
+        /// The arguments of each command, by its name. The definition of all takes longer than most commands run.
+        const ARGUMENTS: &[(&str, Define)] = &[$(($name, <$arguments>::augment_args),)*];
+    };
+}
+
+commands! {
     /// Sign in with a browser, here or on another device, and store the token for AWS's tools
-    Login(LoginArgs),
+    "login" => Login(LoginArgs),
     /// Print the stored access token, refreshed first if it expires within 15 minutes
-    Token(TokenArgs),
+    "token" => Token(TokenArgs),
     /// Refresh the stored token if it expires within 15 minutes, or now with --force
-    Refresh(RefreshArgs),
+    "refresh" => Refresh(RefreshArgs),
     /// Show who is signed in and for how long, without a request; the exit code says it, too
-    Status(StatusArgs),
+    "status" => Status(StatusArgs),
     /// Sign out: end the sign-in at the portal, and remove the stored token
-    Logout(LogoutArgs),
+    "logout" => Logout(LogoutArgs),
     /// List your accounts
-    Accounts(AccountsArgs),
+    "accounts" => Accounts(AccountsArgs),
     /// List your roles, of one account or of all
-    Roles(RolesArgs),
+    "roles" => Roles(RolesArgs),
     /// Print the credentials of a role, for a shell, a file or another program
-    Credentials(CredentialsArgs),
+    "credentials" => Credentials(CredentialsArgs),
     /// Print the credentials of a role as a credential_process of AWS's config file
-    CredentialProcess(CredentialProcessArgs),
+    "credential-process" => CredentialProcess(CredentialProcessArgs),
     /// Run a command with the credentials of a role
-    Exec(ExecArgs),
+    "exec" => Exec(ExecArgs),
     /// Add sessions and profiles to the AWS config file, whose other lines stay as they are
-    Configure(ConfigureArgs),
+    "configure" => Configure(ConfigureArgs),
     /// Look for what may be wrong: settings, clock, endpoints, proxy, certificates, files, locks, browser
-    Doctor(DoctorArgs),
+    "doctor" => Doctor(DoctorArgs),
     /// Show where tokens and registrations are stored, list them, and remove those of no more use
-    Cache(CacheArgs),
+    "cache" => Cache(CacheArgs),
     /// Run a complete sign-in against a local server; needs no configuration and no AWS account
-    Demo(DemoArgs),
+    "demo" => Demo(DemoArgs),
     /// Run a local test server in place of the real service, with an approval page
     ///
     /// Set AWS_ENDPOINT_URL_SSO_OIDC to its URL to use it from an AWS tool.
-    Serve(Box<ServeArgs>),
+    "serve" => Serve(Box<ServeArgs>),
     /// Run a command under each injected fault of the test server, and show how it ended
-    TryFaults(TryFaultsArgs),
+    "try-faults" => TryFaults(TryFaultsArgs),
     /// Approve a device at a running test server, as a person does in a browser
-    Approve(ApproveArgs),
+    "approve" => Approve(ApproveArgs),
     /// Deny a device at a running test server, as a person does in a browser
-    Deny(DecisionArgs),
+    "deny" => Deny(DecisionArgs),
     /// Tell by the exit code whether a running test server is ready, for a container or a script
-    Ready(ReadyArgs),
+    "ready" => Ready(ReadyArgs),
     /// Check whether a server keeps the rules of the device grant (RFC 8628), and of what it is built on
-    Conform(ConformArgs),
+    "conform" => Conform(ConformArgs),
     /// Register a client with the service, and print its id and secret
-    RegisterClient(RegisterClientArgs),
+    "register-client" => RegisterClient(RegisterClientArgs),
     /// Request a device code, and a user code to approve in a browser
-    StartDeviceAuthorization(StartDeviceAuthorizationArgs),
+    "start-device-authorization" => StartDeviceAuthorization(StartDeviceAuthorizationArgs),
     /// Exchange a device code, an authorization code or a refresh token for an access token
-    CreateToken(CreateTokenArgs),
+    "create-token" => CreateToken(CreateTokenArgs),
     /// List your accounts as `aws sso list-accounts` does
-    ListAccounts(ListAccountsArgs),
+    "list-accounts" => ListAccounts(ListAccountsArgs),
     /// List your roles in an account as `aws sso list-account-roles` does
-    ListAccountRoles(ListAccountRolesArgs),
+    "list-account-roles" => ListAccountRoles(ListAccountRolesArgs),
     /// Print the credentials of a role as `aws sso get-role-credentials` does
-    GetRoleCredentials(GetRoleCredentialsArgs),
+    "get-role-credentials" => GetRoleCredentials(GetRoleCredentialsArgs),
     /// Print a script that completes commands and flags in a shell
-    Completions(CompletionsArgs),
+    "completions" => Completions(CompletionsArgs),
     /// Print the manual pages, or write them to a directory
-    Man(ManArgs),
+    "man" => Man(ManArgs),
+}
+
+impl Command {
+    /// Returns the definition of the command of this name, without its text in the list of all.
+    pub(crate) fn named(name: &str) -> Option<clap::Command> {
+        let (name, define) = ARGUMENTS.iter().find(|(known, _)| *known == name)?;
+        Some(define(clap::Command::new(*name)))
+    }
 }

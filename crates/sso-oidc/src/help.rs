@@ -1,9 +1,10 @@
 //! The definition of the command line for `-h`, `--help` and errors: short texts, examples, and refused flags.
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _};
+use clap::{Arg, ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::{Cli, Command};
+use crate::globals::Globals;
 use crate::serve::layers;
 
 /// The global flags of requests, which mean nothing to the commands with a server of their own.
@@ -268,8 +269,8 @@ fn beginning(help: &str) -> &str {
 /// The command line is wrong, or asks for help.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, clap::Error> {
     let arguments: Vec<_> = arguments.into_iter().collect();
-    // The texts take half of a run's processor time, and only help and errors show them.
-    let matches = match Cli::command().try_get_matches_from(&arguments) {
+    // The other commands and the texts take most of a run's processor time, and only help and errors show them.
+    let matches = match chosen(&arguments).try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(version) if version.kind() == clap::error::ErrorKind::DisplayVersion => return Err(version),
         Err(_) => definition().try_get_matches_from(&arguments)?,
@@ -282,6 +283,14 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> 
         serve.in_force = layers::in_force(&matches);
     }
     Ok(cli)
+}
+
+/// Returns the definition of the program with one command: that of the first word that names one. A command line that
+/// this definition takes means the same to the whole definition.
+fn chosen(arguments: &[std::ffi::OsString]) -> clap::Command {
+    let command = arguments.iter().skip(1).find_map(|word| Command::named(word.to_str()?));
+    let program = clap::Command::new("sso-oidc").version(env!("CARGO_PKG_VERSION")).propagate_version(true);
+    Globals::augment_args(program).subcommand_required(true).subcommands(command)
 }
 
 /// Refuses a global flag that could do nothing.
@@ -300,6 +309,45 @@ fn refuse_meaningless(matches: &ArgMatches) -> Result<(), clap::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_line_means_the_same_with_the_other_commands_and_without() {
+        let lines = EXAMPLES.iter().flat_map(|(_, lines)| *lines).map(|line| {
+            let line = line.split(['<', '>', ')']).find(|part| part.contains("sso-oidc")).unwrap();
+            shlex::split(line.trim_start_matches("eval \"$(").trim_start_matches("TOKEN=$(")).unwrap()
+        });
+        let more =
+            ["--profile login status", "--profile=serve cache list", "--debug configure profiles --dry-run"];
+        let more = more.map(|line| shlex::split(&format!("sso-oidc {line}")).unwrap());
+        for line in lines.chain(more) {
+            let words: Vec<std::ffi::OsString> = line.iter().map(Into::into).collect();
+            let whole = Cli::command().try_get_matches_from(&words).unwrap();
+            match chosen(&words).try_get_matches_from(&words) {
+                // The values of the global flags are among those of the command.
+                Ok(matches) => assert!(matches.subcommand() == whole.subcommand(), "{line:?}"),
+                Err(_) => assert_eq!(line[..2], ["sso-oidc", "--profile"], "{line:?}"),
+            }
+        }
+        // Each command is in the table.
+        for command in Cli::command().get_subcommands() {
+            assert!(Command::named(command.get_name()).is_some(), "{}", command.get_name());
+        }
+        for wrong in [&["sso-oidc"][..], &["sso-oidc", "no-such"], &["sso-oidc", "login", "--no-such"]] {
+            let words: Vec<std::ffi::OsString> = wrong.iter().map(Into::into).collect();
+            assert!(chosen(&words).try_get_matches_from(&words).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_version_is_the_same_with_the_other_commands_and_without() {
+        for line in [&["sso-oidc", "--version"][..], &["sso-oidc", "-V"], &["sso-oidc", "login", "--version"]]
+        {
+            let words: Vec<std::ffi::OsString> = line.iter().map(Into::into).collect();
+            let said =
+                |definition: clap::Command| definition.try_get_matches_from(&words).unwrap_err().to_string();
+            assert_eq!(said(chosen(&words)), said(definition()), "{line:?}");
+        }
+    }
 
     #[test]
     fn the_short_help_of_each_command_has_one_line_for_each_flag() {

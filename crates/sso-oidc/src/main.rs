@@ -149,10 +149,11 @@ fn arguments() -> Vec<OsString> {
         arguments.remove(1);
     }
     // A word is a command below those before it, so that `exec -- PROGRAM login help` is left alone.
-    let (mut command, mut is_command) = (Cli::command(), false);
     if let Some((last, before)) = arguments.split_last_mut()
         && *last == "help"
     {
+        let (mut command, mut is_command) = (Cli::command(), false);
+        command.build();
         for word in before.iter().skip(1) {
             let below = word.to_str().and_then(|word| command.find_subcommand(word)).cloned();
             is_command = below.is_some();

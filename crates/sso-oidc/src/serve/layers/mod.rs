@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _};
+use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, CommandFactory as _};
 
 pub(crate) use self::in_force::in_force;
-use super::store;
+use super::{ServeArgs, store};
 use crate::cli::Cli;
 use crate::environment::Environment;
 use crate::exit::{Failure, warn};
@@ -48,8 +48,7 @@ struct Flags(Command);
 
 impl Flags {
     fn new() -> Self {
-        let command = Cli::command().find_subcommand(SERVE).cloned();
-        Self(command.unwrap_or_default())
+        Self(ServeArgs::augment_args(Command::new(SERVE)))
     }
 
     /// Returns all of them. The command that `serve` runs is none.
