@@ -52,14 +52,17 @@ fn all() -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Returns the target directory, which they share because of their common dependencies.
-fn target() -> Result<PathBuf> {
-    Ok(workspace::target_dir()?.join("embedding"))
+/// Returns the directory of the programs' files.
+fn files() -> Result<PathBuf> {
+    let files = workspace::target_dir()?.join("embedding");
+    fs::create_dir_all(&files)?;
+    Ok(files)
 }
 
 fn cargo(manifest: &Path, command: &[&str]) -> Result<Run> {
     let run = Run::cargo().args(command).args(["--locked", "--manifest-path"]).arg(manifest);
-    Ok(run.env("CARGO_TARGET_DIR", target()?))
+    // Most dependencies are those of the libraries.
+    Ok(run.env("CARGO_TARGET_DIR", workspace::target_dir()?))
 }
 
 /// Prints the lines of a program with these crates and with AWS's SDK.
@@ -113,12 +116,12 @@ fn built(example: &str) -> Result<PathBuf> {
     let manifest = workspace::root().join("examples").join(example).join("Cargo.toml");
     cargo(&manifest, &["build", "--quiet"])?.go()?;
     let name = format!("example-{example}{}", std::env::consts::EXE_SUFFIX);
-    Ok(target()?.join("debug").join(name))
+    Ok(workspace::target_dir()?.join("debug").join(name))
 }
 
 /// Signs in with a command-line example, and runs it again with the stored session.
 fn stays_signed_in(server: &Server, example: &str) -> Result<()> {
-    let file = target()?.join(format!("{example}.json"));
+    let file = files()?.join(format!("{example}.json"));
     if file.exists() {
         fs::remove_file(&file)?;
     }
@@ -153,14 +156,14 @@ mod web {
 
     use anyhow::{Context as _, Result, bail, ensure};
 
-    use super::{START_URL, built, target};
+    use super::{START_URL, built, files};
     use crate::server::Server;
 
     /// The time limit: a sign-in takes two seconds, a shutdown up to half a minute.
     const LIMIT: Duration = Duration::from_secs(30);
 
     pub(super) fn survives_a_restart(server: &Server) -> Result<()> {
-        let directory = target()?.join("sign-ins");
+        let directory = files()?.join("sign-ins");
         if directory.exists() {
             fs::remove_dir_all(&directory)?;
         }

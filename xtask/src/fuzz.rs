@@ -11,11 +11,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use cargo_metadata::MetadataCommand;
 
+use crate::server::Profile;
 use crate::shell::Run;
 use crate::workspace;
 
 /// The flags of `cargo fuzz` for rustc, without the sanitizer.
-const COVERAGE: &str = "--cfg fuzzing -Cdebug-assertions -Ccodegen-units=1 -Cpasses=sancov-module \
+const COVERAGE: &str = "--cfg fuzzing -Cdebug-assertions -Cpasses=sancov-module \
                         -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
                         -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
 
@@ -43,21 +44,23 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
     if let Some(unknown) = wanted.iter().find(|name| !fuzz.targets.contains(name)) {
         bail!("no fuzz target `{unknown}`; there are: {}", fuzz.targets.join(", "));
     }
-    fuzz.build()?;
+    fuzz.build(Profile::Release)?;
     for target in fuzz.targets.iter().filter(|name| wanted.is_empty() || wanted.contains(name)) {
         println!("\n== {target}, {seconds} s");
-        fuzz.run(target, &[&format!("-max_total_time={seconds}")], Duration::from_secs(seconds) + SLACK)?;
+        let time = format!("-max_total_time={seconds}");
+        fuzz.run(target, Profile::Release, &[&time], Duration::from_secs(seconds) + SLACK)?;
     }
     Ok(())
 }
 
-/// Runs the library tests of the fuzz crate, builds it, and runs each target once over its committed corpus.
+/// Runs the library tests of the fuzz crate, builds it, and runs each target once over its committed corpus. That needs
+/// no optimized program, which takes longer to build.
 pub(crate) fn step() -> Result<()> {
     let Some(fuzz) = Fuzz::find()? else { bail!("there is no fuzz crate: fuzz/Cargo.toml is missing") };
     Run::cargo().args(["test", "--manifest-path"]).arg(&fuzz.manifest).go()?;
-    fuzz.build()?;
+    fuzz.build(Profile::Debug)?;
     for target in &fuzz.targets {
-        fuzz.run(target, &["-runs=0"], SLACK)?;
+        fuzz.run(target, Profile::Debug, &["-runs=0"], SLACK)?;
     }
     Ok(())
 }
@@ -81,23 +84,24 @@ impl Fuzz {
             targets.filter(|target| target.is_bin()).map(|target| target.name.clone()).collect();
         targets.sort_unstable();
         let host = host()?;
-        let built = metadata.target_directory.into_std_path_buf().join(&host).join("release");
+        let built = metadata.target_directory.into_std_path_buf().join(&host);
         Ok(Some(Self { manifest, built, host, targets }))
     }
 
-    fn build(&self) -> Result<()> {
+    fn build(&self, profile: Profile) -> Result<()> {
+        let release = matches!(profile, Profile::Release).then_some("--release");
+        let run = Run::cargo().args(["build", "--bins"]).args(release);
         // With --target, the flags apply to the fuzzed code, but not to build scripts.
-        let run =
-            Run::cargo().args(["build", "--release", "--bins", "--target", &self.host, "--manifest-path"]);
-        run.arg(&self.manifest).env("RUSTFLAGS", COVERAGE).go()
+        let run = run.args(["--target", &self.host, "--manifest-path"]).arg(&self.manifest);
+        run.env("RUSTFLAGS", COVERAGE).go()
     }
 
-    fn run(&self, target: &str, flags: &[&str], limit: Duration) -> Result<()> {
+    fn run(&self, target: &str, profile: Profile, flags: &[&str], limit: Duration) -> Result<()> {
         let dir = workspace::root().join("fuzz");
         // libFuzzer writes findings into the first directory, and only reads the others.
         let work = made(dir.join("corpus-work").join(target))?;
         let artifacts = made(dir.join("artifacts").join(target))?;
-        let run = Run::new(self.built.join(target)).args(flags).arg("-timeout=10");
+        let run = Run::new(self.built.join(profile.directory()).join(target)).args(flags).arg("-timeout=10");
         let run = run.arg(format!("-artifact_prefix={}/", artifacts.display())).arg(work);
         let dictionary = dir.join("dict").join(format!("{target}.dict"));
         let run = if dictionary.is_file() { run.arg(format!("-dict={}", dictionary.display())) } else { run };

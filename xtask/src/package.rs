@@ -120,7 +120,8 @@ impl Place {
     fn build(&self, crates: &[&Package]) -> Result<Vec<TestProgram>> {
         let build =
             ["test", "--workspace", "--tests", "--all-features", "--no-run", "--message-format", "json"];
-        let target = workspace::target_dir()?.join("package-tests");
+        // Most dependencies are built there.
+        let target = workspace::target_dir()?;
         let said = quietly(Run::cargo().args(build).in_dir(&self.tree()).env("CARGO_TARGET_DIR", target))?;
         let mut programs = Vec::new();
         for message in Message::parse_stream(said.as_bytes()) {
@@ -147,8 +148,6 @@ fn name(package: &Package) -> String {
 /// A workspace in which each crate finds the others as if crates.io had them.
 fn manifest(crates: &[&Package]) -> String {
     let mut text = "[workspace]\nresolver = \"3\"\nmembers = [\"*-*\"]\n\n".to_owned();
-    // Line tables would take time to link, and a failure shows in the workspace too.
-    text += "[profile.dev]\ndebug = false\n\n";
     // The crowds of the server's tests need it here as they do in the workspace.
     let ours = include_str!("../../Cargo.toml");
     text += ours.find("[profile.dev.package]").and_then(|at| ours.get(at..)).unwrap_or_default();

@@ -17,14 +17,21 @@ pub(crate) enum Profile {
     Dist,
 }
 
+impl Profile {
+    /// Returns its directory below the target directory.
+    pub(crate) const fn directory(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Release => "release",
+            Self::Dist => "dist",
+        }
+    }
+}
+
 /// Returns the path of a built program of the workspace: `NAME` or `examples/NAME`.
 pub(crate) fn program(profile: Profile, name: &str) -> Result<PathBuf> {
-    let profile = match profile {
-        Profile::Debug => "debug",
-        Profile::Release => "release",
-        Profile::Dist => "dist",
-    };
-    Ok(workspace::target_dir()?.join(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+    let directory = workspace::target_dir()?.join(profile.directory());
+    Ok(directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// A server on a free port of this machine, which is killed on drop.
