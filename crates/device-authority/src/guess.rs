@@ -4,9 +4,9 @@
 //! sources together, each has a smaller one, so strangers cannot use up the guesses of a person. Only above the
 //! ceiling is no code checked.
 
+use alloc::collections::BTreeMap;
 use core::net::IpAddr;
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 

@@ -11,7 +11,7 @@ mod table;
 mod tokens;
 mod usage;
 
-use std::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet};
 
 pub use self::capacity::{Capacity, Counts};
 pub use self::mirror::{Record, RecordKey};

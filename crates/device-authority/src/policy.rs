@@ -1,7 +1,7 @@
 //! The authority's policy: lifetimes, pacing, limits.
 
+use alloc::collections::BTreeMap;
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use crate::{ClientRecord, RegistrationKey};
 

@@ -160,7 +160,7 @@ pub enum StoreError {
     },
     /// The store cannot be reached, or failed. The client may try again.
     #[error("the store is unavailable: {0}")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unavailable(#[source] Box<dyn core::error::Error + Send + Sync>),
 }
 
 impl StoreError {
@@ -172,7 +172,7 @@ impl StoreError {
 
     /// Creates the error of a store that failed.
     #[must_use]
-    pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn unavailable(source: impl Into<Box<dyn core::error::Error + Send + Sync>>) -> Self {
         Self::Unavailable(source.into())
     }
 

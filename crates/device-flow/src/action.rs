@@ -1,8 +1,8 @@
 //! The machine's actions, and the pending request.
 
+use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
-use std::sync::Arc;
 
 use http::Response;
 use oidc_proto::{Dialect, Operation, Request};

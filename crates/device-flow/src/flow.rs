@@ -1,8 +1,8 @@
 //! The public calls of a flow. Its transitions are in `machine`.
 
+use alloc::sync::Arc;
 use core::mem;
 use core::time::Duration;
-use std::sync::Arc;
 
 use http::Response;
 use oidc_proto::{Dialect, FaultCode, Operation, RegisterClientRequest, Registration, Service};

@@ -1,6 +1,6 @@
 //! The requests of one machine, of which at most one is in flight, and its clock.
 
-use std::sync::Arc;
+use alloc::sync::Arc;
 
 use http::Response;
 use oidc_proto::{Dialect, Request};

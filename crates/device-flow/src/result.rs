@@ -1,8 +1,8 @@
 //! A finished sign-in as a `Result`, shared by the adapters.
 
+use core::error::Error;
 use core::fmt;
 use core::time::Duration;
-use std::error::Error;
 
 use oidc_proto::{Registration, Service, Token};
 

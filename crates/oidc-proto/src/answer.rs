@@ -159,7 +159,7 @@ impl fmt::Display for Indeterminate {
     }
 }
 
-impl std::error::Error for Indeterminate {}
+impl core::error::Error for Indeterminate {}
 
 /// A success that violates the API. It names the member and never quotes the value, which may be secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,7 +229,7 @@ impl fmt::Display for InvalidResponse {
     }
 }
 
-impl std::error::Error for InvalidResponse {}
+impl core::error::Error for InvalidResponse {}
 
 #[cfg(test)]
 mod tests {

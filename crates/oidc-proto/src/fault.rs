@@ -1,8 +1,8 @@
 //! Faults: the errors that the service names.
 
+use alloc::borrow::Cow;
 use core::fmt;
 use core::time::Duration;
-use std::borrow::Cow;
 
 use crate::printable;
 use crate::words::cut;
@@ -348,7 +348,7 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl core::error::Error for Fault {}
 
 #[cfg(test)]
 mod tests {

@@ -3,8 +3,8 @@
 //! The response spends the code or refresh token. So only the access token is required; [`Token::warnings`]
 //! lists any other missing or unreadable member.
 
+use alloc::collections::BTreeMap;
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 

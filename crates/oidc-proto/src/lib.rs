@@ -66,13 +66,18 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::wildcard_enum_match_arm
+    clippy::wildcard_enum_match_arm,
+    clippy::alloc_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core
 )]
 #![cfg_attr(
     test,
     allow(clippy::indexing_slicing, reason = "a test that indexes past the end should fail loudly"),
     allow(clippy::wildcard_enum_match_arm, reason = "a test names what it expects, and fails on all else")
 )]
+
+extern crate alloc;
 
 mod answer;
 mod answer_members;

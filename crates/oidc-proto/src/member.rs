@@ -1,8 +1,8 @@
 //! JSON members, read tolerantly: a member of the wrong type does not affect the others.
 
+use alloc::borrow::Cow;
 use core::fmt;
 use core::time::Duration;
-use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};

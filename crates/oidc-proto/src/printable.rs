@@ -1,6 +1,6 @@
 //! Text from a server, sanitized for a terminal or a log line.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
 
 /// Returns the text without C0 and C1 controls (so every escape sequence's introducer) and Unicode marks that
 /// reorder or hide text. Those control a terminal or deceive its reader. A tab or a line break becomes one

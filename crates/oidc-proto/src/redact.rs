@@ -1,6 +1,6 @@
 //! Removes the request's secrets from a response. Some servers and gateways quote the request in an error.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

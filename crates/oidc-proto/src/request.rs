@@ -1,7 +1,7 @@
 //! An encoded request: cheap to clone and safe to print.
 
+use alloc::sync::Arc;
 use core::fmt;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use zeroize::Zeroizing;

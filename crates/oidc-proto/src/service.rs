@@ -1,8 +1,8 @@
 //! The service that a client signs in to: its URLs and its dialect.
 
+use alloc::borrow::Cow;
+use alloc::sync::Arc;
 use core::fmt;
-use std::borrow::Cow;
-use std::sync::Arc;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Uri};

@@ -2,7 +2,7 @@
 //!
 //! This is the slow path, for a response without a readable `error`, exception name or description.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
 
 use serde_json::{Map, Value};
 

@@ -10,8 +10,17 @@ const SIMULATION: &str = "xtask/simulate/clippy.toml";
 const BANNED: &[&str] =
     &["std::time::Instant::now", "std::time::SystemTime::now", "std::thread::sleep", "std::env::var"];
 
-/// The lints that every pure crate enables, so that no input makes it panic.
-const LINTS: &[&str] = &["clippy::unwrap_used", "clippy::expect_used", "clippy::panic"];
+/// The lints that every pure crate enables, each with the reason.
+const LINTS: &[(&str, &str)] = &[
+    ("clippy::unwrap_used", NO_PANIC),
+    ("clippy::expect_used", NO_PANIC),
+    ("clippy::panic", NO_PANIC),
+    ("clippy::alloc_instead_of_core", LITTLE_STD),
+    ("clippy::std_instead_of_alloc", LITTLE_STD),
+    ("clippy::std_instead_of_core", LITTLE_STD),
+];
+const NO_PANIC: &str = "no input may panic";
+const LITTLE_STD: &str = "`std` is for what `core` and `alloc` lack";
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -58,13 +67,9 @@ fn lints(path: &str, text: &str, problems: &mut Vec<Problem>) {
         .flat_map(|level| attributes.split(level).skip(1))
         .filter_map(|rest| rest.split_once(")]").map(|(names, _)| names))
         .collect();
-    for lint in LINTS {
+    for (lint, reason) in LINTS {
         if !levels.iter().flat_map(|names| names.split(',')).any(|name| name.trim() == *lint) {
-            problems.push(Problem::new(
-                path,
-                0,
-                format!("switch on `{lint}` with #![warn(…)]: no input may panic"),
-            ));
+            problems.push(Problem::new(path, 0, format!("switch on `{lint}` with #![warn(…)]: {reason}")));
         }
     }
 }
@@ -84,8 +89,8 @@ mod tests {
     const CLIPPY: &str = "disallowed-methods = [\n    { path = \"std::time::Instant::now\" },\n    { path = \
                           \"std::time::SystemTime::now\" },\n    { path = \"std::thread::sleep\" },\n    { path = \
                           \"std::env::var\" },\n]\n";
-    const ROOT: &str =
-        "//! X.\n#![warn(\n    clippy::unwrap_used,\n    clippy::expect_used,\n    clippy::panic\n)]\n";
+    const ROOT: &str = "//! X.\n#![warn(\n    clippy::unwrap_used,\n    clippy::expect_used,\n    clippy::panic,\n    \
+         clippy::alloc_instead_of_core,\n    clippy::std_instead_of_alloc,\n    clippy::std_instead_of_core\n)]\n";
 
     fn with(path: &str, text: &str) -> Vec<Problem> {
         let mut files: Vec<(String, &str)> = Vec::new();

@@ -2,9 +2,10 @@
 
 #![expect(clippy::disallowed_types, reason = "the default hasher draws randomness; this one has a fixed key")]
 
+use alloc::collections::BTreeSet;
 use core::borrow::Borrow;
 use core::hash::{BuildHasherDefault, Hash};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::DefaultHasher;
 
 use crate::{AccessRecord, ClientRecord, CodeRecord, DeviceRecord, GuessRecord, Moment, RefreshRecord};

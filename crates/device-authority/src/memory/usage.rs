@@ -1,6 +1,6 @@
 //! The choice of the registration to evict from a store full of live ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use crate::Moment;
 

@@ -2,8 +2,8 @@
 //!
 //! The calls look like those of the device flow on purpose: the contract of each type is in one file.
 
+use alloc::sync::Arc;
 use core::mem;
-use std::sync::Arc;
 
 use http::Response;
 use oidc_proto::{AuthorizationRequest, AuthorizationResponse, Dialect, FaultCode, Registration, Service};

@@ -1,7 +1,7 @@
 //! The redirect URI: an address of this machine, where the browser brings the response (RFC 8252 §7.3).
 
+use alloc::borrow::Cow;
 use core::fmt;
-use std::borrow::Cow;
 
 use oidc_proto::{Dialect, printable};
 

@@ -1,9 +1,10 @@
 //! The store of a session, as a driver uses it, and one in memory.
 
+use alloc::sync::Arc;
 use core::convert::Infallible;
 use core::error::Error;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{Session, Tick};
 

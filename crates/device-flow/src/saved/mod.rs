@@ -1,8 +1,8 @@
 //! A pending flow that continues in another process (feature `serde`).
 
+use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use oidc_proto::Service;

@@ -97,7 +97,7 @@ impl Source {
         for line in body.lines().map(str::trim).filter(|line| !line.is_empty()) {
             match line.strip_prefix("/// ") {
                 Some(text) => said.push(text),
-                None => variants.push((name(line), std::mem::take(&mut said).join(" "))),
+                None => variants.push((name(line), core::mem::take(&mut said).join(" "))),
             }
         }
         variants

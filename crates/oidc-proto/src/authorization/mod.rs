@@ -3,7 +3,7 @@
 mod request;
 mod response;
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
 
 pub use self::request::{AuthorizationRequest, InvalidAuthorizationRequest};
 pub use self::response::AuthorizationResponse;

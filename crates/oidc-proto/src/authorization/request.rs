@@ -1,8 +1,8 @@
 //! The authorization request (RFC 6749 §4.1.1).
 
+use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
 use core::fmt;
-use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use form_urlencoded::Serializer;
 
@@ -227,7 +227,7 @@ impl fmt::Display for InvalidAuthorizationRequest {
     }
 }
 
-impl std::error::Error for InvalidAuthorizationRequest {}
+impl core::error::Error for InvalidAuthorizationRequest {}
 
 /// The parameters that decide where a fault is reported.
 struct Parts {

@@ -2,7 +2,7 @@
 //!
 //! The bodies look alike on purpose: each lists the members of its shape in AWS's API model.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
 
 use http::Method;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Encoding and decoding of `application/x-www-form-urlencoded`.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
 
 use form_urlencoded::{Serializer, byte_serialize};
 use http::HeaderMap;

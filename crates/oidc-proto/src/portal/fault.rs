@@ -1,6 +1,6 @@
 //! The faults of the portal API.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
 
 use http::{HeaderValue, Response};
 use serde::Serialize;

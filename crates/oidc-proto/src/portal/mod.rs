@@ -37,7 +37,7 @@ mod fault;
 mod request;
 mod response;
 
-use std::sync::Arc;
+use alloc::sync::Arc;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response};

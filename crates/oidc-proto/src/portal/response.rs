@@ -2,7 +2,7 @@
 //!
 //! The two lists look alike on purpose: each has the members of its own shape in AWS's API model.
 
-use std::collections::BTreeSet;
+use alloc::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 

@@ -11,8 +11,8 @@
 mod one;
 mod world;
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use alloc::collections::BTreeSet;
+use core::time::Duration;
 
 use oidc_proto::{Client, Endpoint, Registration, Secret, Service, Token, UnixSeconds};
 

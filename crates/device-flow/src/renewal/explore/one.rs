@@ -1,7 +1,7 @@
 //! One renewal against a store and a service that do anything.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
 
 use oidc_proto::{
     Fault, FaultCode, Indeterminate, IndeterminateReason, InvalidResponse, InvalidResponseKind, Operation,

@@ -3,8 +3,8 @@
 
 mod steps;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
 
 use self::steps::{crashes, foreign_steps, steps};
 use super::{Change, WALL, copy, generation, key, service, session, setting};
@@ -209,7 +209,7 @@ fn end(world: &mut World, index: usize, process: Process) {
 
 /// Takes the process out of the world, to change both.
 fn take(world: &mut World, index: usize) -> (Box<Renewal>, Option<Box<Flight>>) {
-    match std::mem::replace(&mut world.processes[index], Process::Crashed) {
+    match core::mem::replace(&mut world.processes[index], Process::Crashed) {
         Process::Runs { renewal, flight } => (renewal, flight),
         Process::Ended(_) | Process::Crashed => panic!("it does not run"),
     }

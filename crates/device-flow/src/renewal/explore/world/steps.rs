@@ -1,6 +1,6 @@
 //! The steps of processes and of the tool without a lock.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use oidc_proto::{Fault, FaultCode, Token};
 
