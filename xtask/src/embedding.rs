@@ -39,13 +39,15 @@ pub(crate) fn step() -> Result<()> {
     programs()
 }
 
-/// Returns every package there, and the fuzz targets of one.
+/// Returns every package there, also those inside of another: fuzz targets, and the tool that makes a page.
 fn all() -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(workspace::root().join("examples"))? {
         let example = entry?.path();
         found.extend(
-            [example.join("fuzz"), example].into_iter().filter(|path| path.join("Cargo.toml").exists()),
+            [example.join("fuzz"), example.join("bindgen"), example]
+                .into_iter()
+                .filter(|path| path.join("Cargo.toml").exists()),
         );
     }
     found.sort_unstable();

@@ -3,6 +3,7 @@
 //! The crate uses `std` and a few small crates, because it compiles before every first `cargo xtask test`.
 
 mod bench;
+mod browser;
 mod callgrind;
 mod clock_ban;
 mod demo;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::shell::Run;
-use crate::workspace;
+use crate::{browser, workspace};
 
 /// The time limit of a first install on a slow network.
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
@@ -21,6 +21,7 @@ pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
         ("INTEROP_PROVIDER", npm.join("serve.mjs")),
         ("INTEROP_OPENID_CLIENT", npm.join("client.mjs")),
         ("INTEROP_CLICK", npm.join("click.mjs")),
+        ("INTEROP_VISIT", npm.join("visit.mjs")),
         ("INTEROP_JS_TOKEN", npm.join("token.mjs")),
         ("INTEROP_CHROMIUM", chromium()?),
         ("INTEROP_OAUTH2", peer("oauth2")?),
@@ -32,6 +33,7 @@ pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
     {
         found.push((variable, example(adapter)?));
     }
+    found.extend(browser::page()?.map(|page| ("INTEROP_PAGE", page)));
     Ok(found)
 }
 
@@ -55,7 +57,9 @@ fn npm() -> Result<PathBuf> {
     let wanted = fs::read_to_string(source.join(LOCK))?;
     // Written last, so that an interrupted install does not count as complete.
     let stamp = dir.join("installed.json");
-    for name in ["package.json", LOCK, ".npmrc", "serve.mjs", "client.mjs", "click.mjs", "token.mjs"] {
+    for name in
+        ["package.json", LOCK, ".npmrc", "serve.mjs", "client.mjs", "click.mjs", "visit.mjs", "token.mjs"]
+    {
         fs::copy(source.join(name), dir.join(name)).with_context(|| name.to_owned())?;
     }
     if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
