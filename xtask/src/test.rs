@@ -97,6 +97,9 @@ pub(crate) const STEPS: &[Step] = &[
     },
 ];
 
+/// The crate with tests that read files of the repository, and those tests. They are not in its package.
+const OF_THE_REPOSITORY: (&str, &[&str]) = ("sso-oidc", &["control_examples", "deploy", "manual", "readme"]);
+
 /// `cargo xtask test [--fast] [--only STEP]…`
 pub(crate) fn test(args: &[String]) -> Result<()> {
     steps::run(&choose(args)?)
@@ -170,7 +173,12 @@ fn cargo_test_of_unpublished() -> Result<()> {
     let published = workspace::published()?;
     let mut packages = vec!["--workspace"];
     packages.extend(published.iter().flat_map(|package| ["--exclude", package.name.as_str()]));
-    tests_of(&packages)
+    tests_of(&packages)?;
+    let (package, tests) = OF_THE_REPOSITORY;
+    Run::cargo()
+        .args(["test", "--package", package])
+        .args(tests.iter().flat_map(|test| ["--test", test]))
+        .go()
 }
 
 fn tests_of(packages: &[&str]) -> Result<()> {
@@ -212,6 +220,19 @@ mod tests {
         };
         assert!(runs_all(&["--fast"]) && runs_all(&["--only", "test"]));
         assert!(!runs_all(&[]) && !runs_all(&["--only", "test", "--only", "package"]));
+    }
+
+    #[test]
+    fn each_test_that_is_not_in_its_package_runs_in_the_repository() {
+        let (package, tests) = OF_THE_REPOSITORY;
+        for other in workspace::published().unwrap() {
+            let manifest = std::fs::read_to_string(&other.manifest_path).unwrap();
+            let excluded = manifest.lines().find_map(|line| line.strip_prefix("exclude = "));
+            let files =
+                excluded.unwrap_or_default().split('"').filter_map(|file| file.strip_prefix("tests/"));
+            let names: Vec<&str> = files.map(|file| file.trim_end_matches(".rs")).collect();
+            assert_eq!(names, if *other.name == package { tests } else { &[] }, "{}", other.name);
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sso-oidc-postgres",
         ],
     ),
+    ("manual", &[]),
     ("adapter-tests", &["oidc-proto", "device-flow", "device-flow-ureq", "device-flow-reqwest"]),
     ("pair-tests", &["oidc-proto", "device-flow", "device-authority"]),
     ("simulate", &["oidc-proto", "device-flow", "device-authority", "sso-oidc-postgres"]),
