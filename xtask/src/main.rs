@@ -17,6 +17,7 @@ mod footprint;
 mod fuzz;
 mod instructions;
 mod interop;
+mod manual;
 mod many;
 mod package;
 mod peers;

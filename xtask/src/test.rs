@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use crate::shell::Run;
 use crate::steps::{self, Step};
 use crate::{
-    clock_ban, demo, deny, documented, embedding, examples, features, fuzz, interop, package, postgres,
-    public_api, simulate, tidy, workspace,
+    clock_ban, demo, deny, documented, embedding, examples, features, fuzz, interop, manual, package,
+    postgres, public_api, simulate, tidy, workspace,
 };
 
 /// The steps of `cargo xtask test`.
@@ -33,6 +33,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "clients and authority in small bad worlds of several seeds",
         slow: false,
         run: simulate::step,
+    },
+    Step {
+        name: "manual",
+        about: "the manual is a book; its blocks run with the tests",
+        slow: false,
+        run: manual::step,
     },
     Step { name: "doc", about: "the documentation builds without a warning", slow: false, run: doc },
     Step {

@@ -2,13 +2,19 @@
 
 use super::Problem;
 use super::manifests::rust_version;
+use super::manual::{chapters, saved};
 use super::text::{Mention, expand, matches, mentions};
 use super::tree::Tree;
 use crate::footprint::TABLE;
 
 /// The documents for newcomers. The marked ones must exist.
-const DOCUMENTS: &[(&str, bool)] =
-    &[("README.md", true), ("ARCHITECTURE.md", true), ("CONTRIBUTING.md", true), ("CHANGELOG.md", false)];
+const DOCUMENTS: &[(&str, bool)] = &[
+    ("README.md", true),
+    ("ARCHITECTURE.md", true),
+    ("CONTRIBUTING.md", true),
+    ("SECURITY.md", true),
+    ("CHANGELOG.md", false),
+];
 
 /// The page that a newcomer reads in one sitting: its limits in lines, and in characters of a line.
 const ARCHITECTURE: (&str, usize, usize) = ("ARCHITECTURE.md", 155, 140);
@@ -27,6 +33,9 @@ pub(super) fn check(tree: &Tree, members: &[&str], tasks: &[&str]) -> Vec<Proble
             None if *must_exist => problems.push(Problem::new(document, 0, "is missing")),
             None => {}
         }
+    }
+    for (chapter, text) in chapters(tree) {
+        names(tree, chapter, text, tasks, &mut problems);
     }
     tasks_in_comments(tree, tasks, &mut problems);
     architecture_is_short(tree, &mut problems);
@@ -49,8 +58,10 @@ fn measured(tree: &Tree, problems: &mut Vec<Problem>) {
 }
 
 fn names(tree: &Tree, document: &str, text: &str, tasks: &[&str], problems: &mut Vec<Problem>) {
+    let folder = document.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
     for (line, mention) in mentions(text) {
         match mention {
+            Mention::Span(span) if saved(text).any(|name| name == span) => {}
             Mention::Span(span) => {
                 if let Some(path) = path_in(tree, span).filter(|path| !exists(tree, path)) {
                     problems.push(Problem::new(
@@ -62,7 +73,10 @@ fn names(tree: &Tree, document: &str, text: &str, tasks: &[&str], problems: &mut
             }
             Mention::Link(link) => {
                 let path = link.split('#').next().unwrap_or(link).trim_end_matches('/');
-                if !path.is_empty() && !path.contains(':') && !tree.paths().any(|there| there == path) {
+                if !path.is_empty()
+                    && !path.contains(':')
+                    && !tree.paths().any(|there| there == format!("{folder}{path}"))
+                {
                     problems.push(Problem::new(
                         document,
                         line,
@@ -170,8 +184,9 @@ fn every_crate_is_told_of(tree: &Tree, members: &[&str], problems: &mut Vec<Prob
 
 fn rust_versions(tree: &Tree, problems: &mut Vec<Problem>) {
     let Some(declared) = rust_version(tree) else { return };
-    for (document, _) in DOCUMENTS {
-        for (at, line) in tree.text(document).unwrap_or_default().lines().enumerate() {
+    let documents = DOCUMENTS.iter().filter_map(|(document, _)| Some((*document, tree.text(document)?)));
+    for (document, text) in documents.chain(chapters(tree)) {
+        for (at, line) in text.lines().enumerate() {
             for (from, _) in line.match_indices("Rust 1.") {
                 let version = &line[from + "Rust ".len()..];
                 let end = version.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(version.len());
@@ -195,6 +210,7 @@ mod tests {
             ("README.md", readme),
             ("ARCHITECTURE.md", "`crates/a`\n"),
             ("CONTRIBUTING.md", ""),
+            ("SECURITY.md", ""),
             ("Cargo.toml", "[workspace.package]\nrust-version = \"1.89\"\n"),
             ("crates/a/src/lib.rs", ""),
             ("crates/a/src/wire/mod.rs", ""),
@@ -236,6 +252,20 @@ mod tests {
             problems("```sh\ncargo xtask tst\n```"),
             ["README.md:2: `cargo xtask tst` does not exist"]
         );
+    }
+
+    #[test]
+    fn a_chapter_of_the_manual_names_what_is_there_or_what_its_reader_saves() {
+        let [first, second] = ["first.md", "second.md"].map(|name| format!("crates/manual/chapters/{name}"));
+        let found = |text: &str| {
+            let tree = Tree::of(&[(&first, text), (&second, "# Second\n")]);
+            let mut problems = Vec::new();
+            names(&tree, &first, text, &["test"], &mut problems);
+            problems.iter().map(|problem| problem.line).collect::<Vec<_>>()
+        };
+        let fine = "[a](second.md#b), [c](#d), `first.md`, `cargo xtask test`\n\nSave this as `mine.toml`:\n\n`mine.toml`\n";
+        assert_eq!(found(fine), [0; 0]);
+        assert_eq!(found("[a](third.md)\n\n`other.toml`\n\n`cargo xtask tst`\n"), [1, 3, 5]);
     }
 
     #[test]
@@ -286,6 +316,6 @@ mod tests {
 
     #[test]
     fn a_missing_document_is_a_problem() {
-        assert_eq!(check(&Tree::of(&[]), &[], &[]).len(), 3);
+        assert_eq!(check(&Tree::of(&[]), &[], &[]).len(), 4);
     }
 }

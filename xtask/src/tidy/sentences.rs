@@ -1,15 +1,17 @@
 //! A word limit for the sentences of the documents, which comments have too.
 
 use super::Problem;
+use super::manual::CHAPTERS;
 use super::tree::Tree;
 
 /// The word limit of a sentence. Names in backticks and links count as one word each.
 const MOST_WORDS: usize = 25;
 
-/// Checks the documents at the root, each crate's README, and the pages on embedding and on faults.
+/// Checks the documents at the root, each crate's README, the pages on embedding and on faults, and the manual.
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let is_read = |path: &str| {
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].contains(&path)
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"].contains(&path)
+            || path.starts_with(CHAPTERS)
             || (path.starts_with("crates/")
                 && (path.ends_with("/README.md")
                     || path.ends_with("/FAULTS.md")
@@ -113,6 +115,16 @@ mod tests {
         let found = long("README.md", &format!("# T\n\nShort.\n\n{}\n", words(MOST_WORDS + 1)));
         assert_eq!((found.len(), found[0].line), (1, 5));
         assert!(found[0].what.starts_with("a sentence of 26 words"), "{found:?}");
+    }
+
+    #[test]
+    fn the_page_on_security_and_the_manual_are_read_too() {
+        let text = words(MOST_WORDS + 1);
+        for (path, problems) in
+            [("SECURITY.md", 1), ("crates/manual/chapters/a.md", 1), ("crates/manual/a.md", 0)]
+        {
+            assert_eq!(check(&Tree::of(&[(path, &text)])).len(), problems, "{path}");
+        }
     }
 
     #[test]
