@@ -276,7 +276,8 @@ mod tests {
 
     #[test]
     fn a_crate_that_the_architecture_leaves_out_is_a_problem() {
-        let tree = Tree::of(&[("README.md", ""), ("CONTRIBUTING.md", ""), ("ARCHITECTURE.md", "`ab`")]);
+        let documents = [("README.md", ""), ("CONTRIBUTING.md", ""), ("SECURITY.md", "")];
+        let tree = Tree::of(&[&documents[..], &[("ARCHITECTURE.md", "`ab`")]].concat());
         assert!(check(&tree, &["a"], &[])[0].what.contains("says nothing of `a`"));
     }
 
