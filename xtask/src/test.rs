@@ -180,11 +180,9 @@ fn cargo_test_of_unpublished() -> Result<()> {
     let mut packages = vec!["--workspace"];
     packages.extend(published.iter().flat_map(|package| ["--exclude", package.name.as_str()]));
     tests_of(&packages)?;
-    let (package, tests) = OF_THE_REPOSITORY;
-    Run::cargo()
-        .args(["test", "--package", package])
-        .args(tests.iter().flat_map(|test| ["--test", test]))
-        .go()
+    // With the features of the whole workspace, as the documentation tests, so that nothing is built twice.
+    let (_, tests) = OF_THE_REPOSITORY;
+    Run::cargo().args(["test", "--workspace"]).args(tests.iter().flat_map(|test| ["--test", test])).go()
 }
 
 fn tests_of(packages: &[&str]) -> Result<()> {
