@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::files::Leftover;
-use crate::{Cache, CacheError, platform};
+use crate::{Cache, CacheError, patiently, platform};
 
 /// The age from which a temporary file is a killed process's. A write takes much less.
 pub(crate) const WRITE_TIME: Duration = Duration::from_secs(60);
@@ -105,7 +105,7 @@ fn remove_lock(path: &Path) -> io::Result<()> {
 /// Moves a file, across file systems if necessary, and makes it readable by its owner only.
 fn relocate(from: &Path, to: &Path) -> io::Result<()> {
     let is_file = from.symlink_metadata()?.is_file();
-    match std::fs::rename(from, to) {
+    match patiently(|| std::fs::rename(from, to)) {
         Ok(()) if is_file => {
             platform::restrict_path(to)?;
             // The time of a file that was set aside is when that happened.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::document::{self, Corruption, Known};
 use crate::files::{self, Found, MAX_FILE};
-use crate::{CacheError, CachedRegistration, CachedToken, Identity, RegistrationKey, platform};
+use crate::{CacheError, CachedRegistration, CachedToken, Identity, RegistrationKey, patiently, platform};
 
 /// A cache directory.
 ///
@@ -361,7 +361,7 @@ impl Cache {
 
     pub(crate) fn remove(&self, file_name: &str) -> Result<bool, CacheError> {
         let path = self.dir.join(file_name);
-        match std::fs::remove_file(&path) {
+        match patiently(|| std::fs::remove_file(&path)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(source) => Err(CacheError::Io { action: "delete", path, source }),

@@ -9,7 +9,7 @@ use oidc_proto::UnixSeconds;
 use crate::aside::WRITE_TIME;
 use crate::document::{Corruption, Members};
 use crate::files::{Leftover, is_file_name};
-use crate::{Cache, CacheError, CachedRegistration, CachedToken, platform, role_credentials};
+use crate::{Cache, CacheError, CachedRegistration, CachedToken, patiently, platform, role_credentials};
 
 /// The time that a corrupt file is kept after it was set aside. A person who misses its token notices sooner.
 const ASIDE_TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -199,7 +199,7 @@ impl Cache {
         if self.entry(entry.path.clone()).is_none_or(|entry| entry.garbage_at(now).is_none()) {
             return Ok(false);
         }
-        match std::fs::remove_file(&entry.path) {
+        match patiently(|| std::fs::remove_file(&entry.path)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(source) => Err(CacheError::Io { action: "delete", path: entry.path.clone(), source }),

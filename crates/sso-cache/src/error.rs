@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{Corruption, Holder};
+use crate::{Corruption, Holder, platform};
 
 /// The reason why a cache operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -110,10 +110,15 @@ pub enum Obstacle {
     Full,
     /// The permissions of the file or of its directory forbid it.
     Permission,
+    /// Another program has the file open, which prevents its replacement on Windows.
+    InUse,
 }
 
 impl Obstacle {
     pub(crate) fn of(error: &io::Error) -> Option<Self> {
+        if platform::is_in_use(error) {
+            return Some(Self::InUse);
+        }
         Some(match error.kind() {
             io::ErrorKind::IsADirectory => Self::Directory,
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
@@ -134,6 +139,7 @@ impl fmt::Display for Obstacle {
             Self::ReadOnly => "the file system is read-only",
             Self::Full => "no space left",
             Self::Permission => "permission denied",
+            Self::InUse => "another program has it open",
         })
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::platform;
+use crate::{patiently, platform};
 
 /// The longest file that is read. No token or registration comes near it.
 pub(crate) const MAX_FILE: u64 = 1 << 20;
@@ -37,7 +37,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Found> {
     if !metadata.is_file() {
         return Ok(Found::NotAFile);
     }
-    let file = match platform::without_waiting(File::options().read(true)).open(path) {
+    let file = match patiently(|| platform::without_waiting(File::options().read(true)).open(path)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(error) => return Err(error),

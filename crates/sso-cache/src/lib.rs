@@ -18,6 +18,9 @@
 //! ([`Cache::private_dir`]), because some tools read every file in it. [`TokenTarget`] tells whether a token that
 //! was found is for this portal and service.
 //!
+//! On Windows, a file has the access rights of its directory, and those of a home directory let in its user, the system
+//! and administrators. A file that another program has open is waited for ([`patiently`]).
+//!
 //! ```
 //! use core::time::Duration;
 //! use oidc_proto::UnixSeconds;
@@ -63,6 +66,7 @@ mod error;
 mod files;
 mod identity;
 mod lock;
+mod patience;
 mod platform;
 mod python;
 mod registration;
@@ -82,6 +86,7 @@ pub use entries::{Content, Entry, Garbage, RoleCredentialsEntry};
 pub use error::{CacheError, Obstacle};
 pub use identity::Identity;
 pub use lock::{Guard, Holder};
+pub use patience::patiently;
 pub use registration::{CachedRegistration, RegistrationKey};
 pub use role_credentials::{RoleCredentialsCache, RoleKey};
 pub use target::{Mismatch, Registrations, TokenTarget};

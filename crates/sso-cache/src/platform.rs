@@ -2,8 +2,12 @@
 
 #[cfg(not(unix))]
 pub(crate) use elsewhere::*;
+#[cfg(not(windows))]
+pub(crate) use never_in_use::*;
 #[cfg(unix)]
 pub(crate) use unix::*;
+#[cfg(windows)]
+pub(crate) use windows::*;
 
 #[cfg(unix)]
 mod unix {
@@ -226,5 +230,73 @@ mod elsewhere {
 
     pub(crate) fn host_name() -> Option<String> {
         None
+    }
+}
+
+/// Windows refuses to replace a file that another program has open.
+#[cfg(windows)]
+mod windows {
+    use std::fs::File;
+    use std::io;
+    use std::os::windows::fs::OpenOptionsExt as _;
+    use std::path::Path;
+
+    const ERROR_ACCESS_DENIED: i32 = 5;
+    const ERROR_SHARING_VIOLATION: i32 = 32;
+    const ERROR_LOCK_VIOLATION: i32 = 33;
+    const DELETE: u32 = 0x0001_0000;
+    const GENERIC_WRITE: u32 = 0x4000_0000;
+    const FILE_FLAG_DELETE_ON_CLOSE: u32 = 0x0400_0000;
+
+    /// Returns whether another program may have the file open. Windows has the same error for a missing permission.
+    pub(crate) fn may_be_in_use(error: &io::Error) -> bool {
+        error.raw_os_error() == Some(ERROR_ACCESS_DENIED) || is_in_use(error)
+    }
+
+    /// Returns whether another program has the file open.
+    pub(crate) fn is_in_use(error: &io::Error) -> bool {
+        matches!(error.raw_os_error(), Some(ERROR_SHARING_VIOLATION | ERROR_LOCK_VIOLATION))
+    }
+
+    /// Finds out why a file could not be replaced. If another program has it open, an attempt to open it for oneself
+    /// fails with an error of its own.
+    pub(crate) fn explained(error: io::Error, path: &Path) -> io::Error {
+        if error.raw_os_error() != Some(ERROR_ACCESS_DENIED) {
+            return error;
+        }
+        if path.is_dir() {
+            return io::ErrorKind::IsADirectory.into();
+        }
+        match File::options().read(true).share_mode(0).open(path) {
+            Err(reason) if is_in_use(&reason) => reason,
+            Ok(_) | Err(_) => error,
+        }
+    }
+
+    /// Opens or creates a file that no other program can open meanwhile. Windows deletes it when it is closed, as it is
+    /// at the end of the process.
+    pub(crate) fn open_alone(path: &Path) -> io::Result<File> {
+        let mut options = File::options();
+        options.write(true).create(true).truncate(false).access_mode(DELETE | GENERIC_WRITE);
+        options.share_mode(0).custom_flags(FILE_FLAG_DELETE_ON_CLOSE).open(path)
+    }
+}
+
+/// An open file can be replaced and deleted.
+#[cfg(not(windows))]
+mod never_in_use {
+    use std::io;
+    use std::path::Path;
+
+    pub(crate) const fn may_be_in_use(_: &io::Error) -> bool {
+        false
+    }
+
+    pub(crate) const fn is_in_use(_: &io::Error) -> bool {
+        false
+    }
+
+    pub(crate) const fn explained(error: io::Error, _: &Path) -> io::Error {
+        error
     }
 }

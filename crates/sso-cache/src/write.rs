@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use crate::{Cache, CacheError, Identity, Obstacle, platform};
+use crate::{Cache, CacheError, Identity, Obstacle, patiently, platform};
 
 /// The most attempts of a write whose temporary file another process removed as a leftover.
 const RETRIES: u32 = 20;
@@ -107,10 +107,10 @@ impl Cache {
     /// Writes a temporary file, flushes it, and renames it over the old one. A reader sees the old file or
     /// the new one, after a power cut too. The new file has the temporary one's mode, 0600.
     fn replace(&self, file_name: &str, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let renamed = rename(self.temporary(file_name, bytes)?, path);
+        let renamed = replace(self.temporary(file_name, bytes)?, path);
         let renamed = match renamed {
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                rename(temporary_in(self.dir(), file_name, bytes)?, path)
+                replace(temporary_in(self.dir(), file_name, bytes)?, path)
             }
             renamed => renamed,
         };
@@ -145,8 +145,24 @@ fn temporary_in(dir: &Path, file_name: &str, bytes: &[u8]) -> io::Result<NamedTe
     Ok(file)
 }
 
-fn rename(file: NamedTempFile, path: &Path) -> io::Result<()> {
-    file.persist(path).map(drop).map_err(|error| error.error)
+/// Renames a temporary file over another one. A file that another program has open is told from one without permission.
+pub(crate) fn replace(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    let mut file = Some(file);
+    let renamed = patiently(|| match file.take() {
+        Some(temporary) => temporary.persist(path).map(drop).or_else(|refused| {
+            // On Windows, this one succeeds if all that have the file open permit its deletion.
+            let renamed = match cfg!(windows) {
+                true => std::fs::rename(refused.file.path(), path),
+                false => Err(refused.error),
+            };
+            if renamed.is_err() {
+                file = Some(refused.file);
+            }
+            renamed
+        }),
+        None => Ok(()),
+    });
+    renamed.map_err(|error| platform::explained(error, path))
 }
 
 /// Whether a file is writable in place.

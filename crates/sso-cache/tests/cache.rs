@@ -162,6 +162,15 @@ fn files_are_the_owners_alone_even_where_a_looser_one_stood() {
     assert_eq!(mode(cache.dir()), 0o755, "an existing directory keeps its mode");
 }
 
+/// Ends a loop of another thread.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_reader_never_sees_a_torn_file_while_many_write() {
     let (_dir, cache) = cache();
@@ -181,17 +190,21 @@ fn a_reader_never_sees_a_torn_file_while_many_write() {
                 })
             })
             .collect();
+        // The reader ends after a failure, too.
+        let end = End(&done);
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 let seen = cache.token(&admin()).unwrap().unwrap();
                 assert!(tokens.contains(&seen));
                 reads.fetch_add(1, Ordering::Relaxed);
+                // One that never closes the file would keep it from being replaced on Windows.
+                std::thread::sleep(Duration::from_millis(1));
             }
         });
         for writer in writers {
             writer.join().unwrap();
         }
-        done.store(true, Ordering::Relaxed);
+        drop(end);
     });
     assert!(reads.load(Ordering::Relaxed) > 0);
     assert_eq!(fs::read_dir(cache.dir()).unwrap().count(), 1, "no temporary file stays behind");
@@ -273,11 +286,13 @@ fn what_the_cache_says_names_the_file_and_what_is_wrong_with_it() {
     let _guard = cache.lock(&identity, Duration::ZERO).unwrap();
     let text = cache.lock(&identity, Duration::ZERO).unwrap_err().to_string();
     let lock_file = cache.private_dir().join(format!("{}.lock", identity.file_name()));
-    #[cfg(unix)]
-    assert_eq!(
-        text,
-        format!("process {} (for 0 s) holds the lock {}", std::process::id(), lock_file.display())
-    );
+    // On Windows, others cannot read a locked file.
+    let holder = if cfg!(windows) {
+        "another process".to_owned()
+    } else {
+        format!("process {} (for 0 s)", std::process::id())
+    };
+    assert_eq!(text, format!("{holder} holds the lock {}", lock_file.display()));
     let not_a_directory = Cache::at(&file);
     let text = not_a_directory.lock(&identity, Duration::ZERO).map(drop).unwrap_err().to_string();
     assert_eq!(text, format!("cannot create the directory {}", file.display()));

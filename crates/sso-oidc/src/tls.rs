@@ -133,7 +133,8 @@ fn replace(path: &Path, pem: &str) -> io::Result<()> {
         Err(error) => return Err(error),
     }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    temporary(directory.unwrap_or_else(|| Path::new(".")), pem)?.persist(path).map_err(|error| error.error)
+    let file = temporary(directory.unwrap_or_else(|| Path::new(".")), pem)?;
+    sso_cache::patiently(|| std::fs::rename(&file, path))
 }
 
 fn is_ours(bytes: &[u8]) -> bool {

@@ -19,6 +19,7 @@ pub use resolve::{SettingsError, SsoSettings};
 pub use save::SaveError;
 pub use syntax::{Problem, SyntaxError};
 
+use crate::patiently;
 use syntax::{File, Header, Property, Section, Value};
 
 /// A parsed AWS config file, with the profiles of a [shared credentials file](Config::load_credentials) if
@@ -183,7 +184,7 @@ impl Config {
 
 /// Reads the text of a file. A missing file is empty.
 fn read_text(path: &Path) -> Result<String, LoadError> {
-    let bytes = match std::fs::read(path) {
+    let bytes = match patiently(|| std::fs::read(path)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
         Err(source) => return Err(LoadError::Read { path: path.to_owned(), source }),

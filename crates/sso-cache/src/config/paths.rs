@@ -9,8 +9,8 @@ impl Config {
     /// Returns the path of the config file: `AWS_CONFIG_FILE` if set and not empty, else `.aws/config` in the
     /// home directory. `None` if neither is known. `variable` reads the environment.
     ///
-    /// In the value, `$NAME` and `${NAME}` are expanded first, and then a leading `~`, as botocore does. An
-    /// unset variable stays as written.
+    /// In the value, `$NAME` and `${NAME}` are expanded first, on Windows `%NAME%` too, and then a leading `~`, as
+    /// botocore does. An unset variable stays as written.
     ///
     /// ```
     /// use std::ffi::OsString;
@@ -68,7 +68,7 @@ fn located(
 /// Expands the variables and the `~` of a path. A path that is not UTF-8 stays unchanged.
 fn expanded(path: &OsStr, home: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     let Some(text) = path.to_str() else { return path.into() };
-    let path = PathBuf::from(with_variables(text, variable));
+    let path = PathBuf::from(with_variables(text, cfg!(windows), variable));
     match (path.strip_prefix("~"), home) {
         (Ok(rest), Some(home)) => home.join(rest),
         (Ok(_) | Err(_), _) => path,
@@ -76,23 +76,44 @@ fn expanded(path: &OsStr, home: Option<&Path>, variable: impl Fn(&str) -> Option
 }
 
 /// Expands the variables of a text. Their values are not expanded again.
-fn with_variables(text: &str, variable: impl Fn(&str) -> Option<OsString>) -> OsString {
+fn with_variables(text: &str, is_windows: bool, variable: impl Fn(&str) -> Option<OsString>) -> OsString {
+    let signs: &[char] = if is_windows { &['$', '%', '\''] } else { &['$'] };
     let mut result = OsString::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once('$') {
+    while let Some((before, found)) = rest.find(signs).and_then(|at| rest.split_at_checked(at)) {
         result.push(before);
-        let (name, written) = name_at_start(after);
-        match Some(name).filter(|name| !name.is_empty()).and_then(&variable) {
+        let (name, written) = reference(found, is_windows);
+        let (whole, after) = found.split_at_checked(written).unwrap_or((found, ""));
+        match name.and_then(&variable) {
             Some(value) => result.push(value),
-            None => {
-                result.push("$");
-                result.push(after.get(..written).unwrap_or_default());
-            }
+            // A doubled sign stands for one.
+            None if is_windows && whole == "$$" => result.push("$"),
+            None if whole == "%%" => result.push("%"),
+            None => result.push(whole),
         }
-        rest = after.get(written..).unwrap_or_default();
+        rest = after;
     }
     result.push(rest);
     result
+}
+
+/// Returns the name of the variable whose reference is at the start of a text, and the length of the reference. Without
+/// a name, that text stays as it is.
+fn reference(text: &str, is_windows: bool) -> (Option<&str>, usize) {
+    let (sign, after) = text.split_at_checked(1).unwrap_or((text, ""));
+    match sign {
+        "$" if is_windows && after.starts_with('$') => (None, 2),
+        "$" => {
+            let (name, written) = name_at_start(after);
+            (Some(name).filter(|name| !name.is_empty()), written + 1)
+        }
+        "%" => match after.split_once('%') {
+            Some((name, _)) => (Some(name).filter(|name| !name.is_empty()), name.len() + 2),
+            None => (None, text.len()),
+        },
+        // On Windows, Python expands nothing between single quotation marks.
+        _ => (None, after.find('\'').map_or(text.len(), |end| end + 2)),
+    }
 }
 
 /// Returns the variable's name at the start of a text, behind the `$`, and its length in bytes with its
@@ -139,7 +160,8 @@ mod tests {
             ("${UNSET}/c", "${UNSET}/c"),
             ("${HOME", "${HOME"),
             ("a$", "a$"),
-            ("a$$HOME", "a$/home/a"),
+            // Python has another rule for a doubled sign on Windows.
+            ("a$$HOME", if cfg!(windows) { "a$HOME" } else { "a$/home/a" }),
             ("${}x", "${}x"),
             ("$-x", "$-x"),
             ("${EMPTY}/c", "/c"),
@@ -151,6 +173,32 @@ mod tests {
         ] {
             assert_eq!(path(value), Path::new(expected), "{value}");
         }
+    }
+
+    #[test]
+    fn windows_has_percent_signs_too() {
+        let variable = |name: &str| match name {
+            "USERPROFILE" => Some(OsString::from("C:\\Users\\Ada L")),
+            "X" => Some(OsString::from("%USERPROFILE%")),
+            _ => None,
+        };
+        // The expected values are those of Python's `ntpath.expandvars(…)`.
+        for (value, expected) in [
+            ("%USERPROFILE%\\aws", "C:\\Users\\Ada L\\aws"),
+            ("$USERPROFILE\\aws", "C:\\Users\\Ada L\\aws"),
+            ("${USERPROFILE}", "C:\\Users\\Ada L"),
+            ("%X%\\c", "%USERPROFILE%\\c"),
+            ("%UNSET%\\%X%", "%UNSET%\\%USERPROFILE%"),
+            ("100%", "100%"),
+            ("100%%\\%X%", "100%\\%USERPROFILE%"),
+            ("a$$X", "a$X"),
+            ("'%X%'\\%X%", "'%X%'\\%USERPROFILE%"),
+            ("it's %X%", "it's %X%"),
+            ("D:\\aws\\config", "D:\\aws\\config"),
+        ] {
+            assert_eq!(with_variables(value, true, variable), *expected, "{value}");
+        }
+        assert_eq!(with_variables("%X%'$X'", false, variable), *"%X%'%USERPROFILE%'");
     }
 
     #[test]

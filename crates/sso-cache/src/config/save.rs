@@ -1,6 +1,8 @@
 //! Saving an edited config file: as a whole or not at all, with a backup.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
+#[cfg(not(windows))]
+use std::fs::TryLockError;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,7 +10,8 @@ use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
 use super::ConfigDocument;
-use crate::{Obstacle, platform};
+use crate::write::replace;
+use crate::{Obstacle, patiently, platform};
 
 /// The longest wait for another program that saves the file.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -72,8 +75,8 @@ impl ConfigDocument {
     ///
     /// The backup is `NAME.sso-oidc.bak` beside the file, with its text, mode, owner and group before this save. The
     /// four before it are `NAME.sso-oidc.bak.1`, the newest, to `NAME.sso-oidc.bak.4`. The lock is on the directory,
-    /// so that no lock file is left, and is only this crate's: AWS's tools take none. On a system that cannot lock
-    /// directories, such as Windows, only the comparison with `before` protects another's edit.
+    /// so that no lock file is left, and is only this crate's: AWS's tools take none. Windows cannot lock directories.
+    /// There it is a file beside the config file, which Windows deletes when its holder ends, killed or not.
     ///
     /// ```
     /// # let home = tempfile::tempdir()?;
@@ -122,9 +125,10 @@ impl ConfigDocument {
         if before.is_empty() {
             platform::make_dir(dir).map_err(failed("create the directory", dir))?;
         }
-        let lock = lock(dir, path, patience)?;
+        let lock = lock(dir, &target, path, patience)?;
         let mut now = Vec::new();
-        let old = match platform::without_waiting(File::options().read(true)).open(&target) {
+        let read = || platform::without_waiting(File::options().read(true)).open(&target);
+        let old = match patiently(read) {
             Ok(mut file) => {
                 file.read_to_end(&mut now).map_err(failed("read", path))?;
                 Some(file.metadata().map_err(failed("read", path))?)
@@ -150,8 +154,8 @@ impl ConfigDocument {
             return Ok(None);
         };
         // A directory that permits the rename does not make a read-only file writable: its owner meant it.
-        let write = platform::without_waiting(File::options().write(true)).open(&target);
-        write.map_err(failed("write", path))?;
+        let write = || platform::without_waiting(File::options().write(true)).open(&target);
+        patiently(write).map_err(failed("write", path))?;
         let backups = backups(dir, &target);
         let [backup, ..] = &backups;
         // Both are on the disk before either is renamed.
@@ -167,7 +171,7 @@ impl ConfigDocument {
             shift(&backups).map_err(failed("write", backup))?;
         }
         for (file, to) in [saved?, new?] {
-            file.persist(to).map_err(|error| failed("write", to)(error.error))?;
+            replace(file, to).map_err(failed("write", to))?;
         }
         flush(dir);
         Ok(Some(backup.clone()))
@@ -187,13 +191,17 @@ fn backups(dir: &Path, target: &Path) -> [PathBuf; BACKUPS] {
 fn shift(backups: &[PathBuf; BACKUPS]) -> io::Result<()> {
     let held = backups.iter().take_while(|backup| backup.symlink_metadata().is_ok()).count();
     for (newer, older) in backups.iter().zip(backups.iter().skip(1)).take(held).rev() {
-        std::fs::rename(newer, older)?;
+        patiently(|| std::fs::rename(newer, older))?;
     }
     Ok(())
 }
 
 /// Returns the file to which a path leads. A symbolic link may lead to a file that is to be created.
 fn target_of(path: &Path) -> io::Result<PathBuf> {
+    // The canonical form has a prefix on Windows that few programs understand, and the backup's path is shown.
+    if cfg!(windows) && !path.is_symlink() {
+        return Ok(path.to_owned());
+    }
     match path.canonicalize() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         target => return target,
@@ -208,7 +216,8 @@ fn target_of(path: &Path) -> io::Result<PathBuf> {
 
 /// Takes the lock on the file's directory; `None` if it cannot be locked. The comparison with the old text has to do
 /// then.
-fn lock(dir: &Path, path: &Path, patience: Duration) -> Result<Option<File>, SaveError> {
+#[cfg(not(windows))]
+fn lock(dir: &Path, _: &Path, path: &Path, patience: Duration) -> Result<Option<File>, SaveError> {
     let Ok(file) = File::open(dir) else { return Ok(None) };
     let began = Instant::now();
     loop {
@@ -217,6 +226,25 @@ fn lock(dir: &Path, path: &Path, patience: Duration) -> Result<Option<File>, Sav
             Err(TryLockError::WouldBlock) if began.elapsed() < patience => std::thread::sleep(LOOK_AGAIN),
             Err(TryLockError::WouldBlock) => return Err(SaveError::Locked { path: path.to_owned() }),
             Err(TryLockError::Error(_)) => return Ok(None),
+        }
+    }
+}
+
+/// Creates the lock file, which only one program can have open; `None` if none can be created. The comparison with the
+/// old text has to do then.
+#[cfg(windows)]
+fn lock(dir: &Path, target: &Path, path: &Path, patience: Duration) -> Result<Option<File>, SaveError> {
+    let file = dir.join(prefix(target) + "lock");
+    let began = Instant::now();
+    loop {
+        match platform::open_alone(&file) {
+            Ok(file) => return Ok(Some(file)),
+            Err(error) if !platform::may_be_in_use(&error) => return Ok(None),
+            Err(_) if began.elapsed() < patience => std::thread::sleep(LOOK_AGAIN),
+            Err(error) if platform::is_in_use(&error) => {
+                return Err(SaveError::Locked { path: path.to_owned() });
+            }
+            Err(_) => return Ok(None),
         }
     }
 }
@@ -253,10 +281,28 @@ fn remove_leftovers(dir: &Path, target: &Path) {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(windows)]
+    #[test]
+    fn the_lock_file_keeps_others_out_and_vanishes() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("config");
+        let document = ConfigDocument::parse("[default]\n").unwrap();
+        let held = lock(home.path(), &path, &path, Duration::ZERO).unwrap();
+        assert!(held.is_some());
+        let got = document.save_within(&path, "", Duration::ZERO);
+        assert!(matches!(got, Err(SaveError::Locked { .. })), "{got:?}");
+        drop(held);
+        assert!(matches!(document.save_within(&path, "", Duration::ZERO), Ok(None)));
+        let left: Vec<_> =
+            std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(left, [path]);
+    }
+
+    #[cfg(unix)]
     #[test]
     fn a_save_waits_for_another_one_and_then_says_so() {
         let home = tempfile::tempdir().unwrap();

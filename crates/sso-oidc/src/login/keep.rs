@@ -108,6 +108,7 @@ impl Store {
             Some(Obstacle::Permission) => {
                 format!("make {dir} and the files in it writable for this user, or ")
             }
+            Some(Obstacle::InUse) => format!("close the program that has {file} open, or "),
             _ => String::new(),
         };
         Failure::other(format_args!("{what}: {}", chain(error)))

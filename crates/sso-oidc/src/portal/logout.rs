@@ -214,7 +214,7 @@ fn portal(token: &CachedToken, region: &str, settings: &Settings) -> Result<Call
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {
-    match std::fs::remove_file(path) {
+    match sso_cache::patiently(|| std::fs::remove_file(path)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Failure::other(format_args!("cannot remove {}: {error}", path.display())))
         }

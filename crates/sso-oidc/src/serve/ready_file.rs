@@ -28,7 +28,7 @@ impl ReadyFile {
             Ok(found) if found.len() > LONGEST || !is_ours(&std::fs::read(path).unwrap_or_default()) => {
                 Err(io::Error::other("it exists with other contents"))
             }
-            Ok(_) => std::fs::remove_file(path),
+            Ok(_) => sso_cache::patiently(|| std::fs::remove_file(path)),
         };
         checked.map_err(|error| {
             Failure::other(format_args!("cannot use the ready file {}: {error}", path.display()))
@@ -78,7 +78,8 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
     let mut file = builder.tempfile_in(directory.unwrap_or_else(|| Path::new(".")))?;
     file.write_all(text.as_bytes())?;
-    file.into_temp_path().persist(path).map_err(|error| error.error)
+    let file = file.into_temp_path();
+    sso_cache::patiently(|| std::fs::rename(&file, path))
 }
 
 #[cfg(test)]

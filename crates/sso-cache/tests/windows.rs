@@ -1,0 +1,149 @@
+//! What Windows does differently: files that another program has open, paths with drive letters, line ends.
+#![cfg(windows)]
+
+use std::fs::{self, File};
+use std::os::windows::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use oidc_proto::{Secret, Token, UnixSeconds};
+use sso_cache::{
+    Cache, CacheError, CachedToken, Config, ConfigDocument, Identity, Obstacle, SectionName, patiently,
+};
+
+/// `FILE_SHARE_READ`: others may read the file, but neither write nor delete it. Many programs open files so.
+const SHARE_READ: u32 = 1;
+
+fn identity() -> Identity {
+    Identity::SessionName("corp".to_owned())
+}
+
+fn token(text: &str) -> CachedToken {
+    let answer = Token::bearer(Secret::from(text), Duration::from_secs(3600));
+    CachedToken::new(&answer, UnixSeconds::new(0), None)
+}
+
+/// Returns a cache with a token, in a home directory with blanks in its path.
+fn cache() -> (tempfile::TempDir, Cache) {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("Ada Lovelace's home");
+    let cache = Cache::at(Cache::default_dir(&home));
+    cache.save_token(&identity(), &token("old")).unwrap();
+    (dir, cache)
+}
+
+fn opened(path: &Path) -> File {
+    File::options().read(true).share_mode(SHARE_READ).open(path).unwrap()
+}
+
+/// Keeps a file open for a moment, as a virus scanner does, and does something meanwhile.
+fn while_open<T>(path: &Path, action: impl FnOnce() -> T) -> T {
+    let file = opened(path);
+    let scanner = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(300));
+        drop(file);
+    });
+    let done = action();
+    scanner.join().unwrap();
+    done
+}
+
+#[test]
+fn a_token_is_replaced_as_soon_as_another_program_has_read_it() {
+    let (_dir, cache) = cache();
+    while_open(&cache.token_path(&identity()), || cache.save_token(&identity(), &token("new"))).unwrap();
+    assert_eq!(cache.token(&identity()).unwrap(), Some(token("new")));
+    assert_eq!(fs::read_dir(cache.dir()).unwrap().count(), 1, "no temporary file stays behind");
+}
+
+#[test]
+fn a_token_is_deleted_as_soon_as_another_program_has_read_it() {
+    let (_dir, cache) = cache();
+    assert!(while_open(&cache.token_path(&identity()), || cache.remove_token(&identity())).unwrap());
+    assert_eq!(cache.token(&identity()).unwrap(), None);
+}
+
+#[test]
+fn a_token_that_another_program_keeps_open_stays_whole_and_the_error_says_so() {
+    let (_dir, cache) = cache();
+    let path = cache.token_path(&identity());
+    let _open = opened(&path);
+    let began = Instant::now();
+    let error = cache.save_token(&identity(), &token(&"x".repeat(3000))).unwrap_err();
+    assert!((2..20).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert_eq!(error.obstacle(), Some(Obstacle::InUse), "{error:?}");
+    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    assert_eq!(cache.token(&identity()).unwrap(), Some(token("old")));
+    assert_eq!(fs::read_dir(cache.dir()).unwrap().count(), 1, "no temporary file stays behind");
+}
+
+#[test]
+fn a_file_without_permission_is_not_taken_for_one_that_is_open() {
+    let (_dir, cache) = cache();
+    let path = cache.token_path(&identity());
+    let set = |is_read_only| {
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
+        permissions.set_readonly(is_read_only);
+        fs::set_permissions(&path, permissions).unwrap();
+    };
+    set(true);
+    let got = cache.save_token(&identity(), &token("new"));
+    set(false);
+    let error = got.unwrap_err();
+    assert_eq!(error.obstacle(), Some(Obstacle::Permission), "{error:?}");
+    assert_eq!(cache.token(&identity()).unwrap(), Some(token("old")));
+}
+
+#[test]
+fn a_config_file_keeps_its_line_ends_and_its_backup_has_a_path_that_every_program_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("Ada's config");
+    let before = "[default]\r\nregion = eu-west-1\r\n\r\n[profile a]\r\noutput = json\r\n";
+    fs::write(&path, before).unwrap();
+    let mut document = ConfigDocument::load(&path).unwrap();
+    document.set(&SectionName::Profile("a".to_owned()), "region", "us-east-1").unwrap();
+    let backup = while_open(&path, || document.save(&path, before)).unwrap().unwrap();
+    let after = fs::read_to_string(&path).unwrap();
+    assert!(after.contains("[profile a]\r\n") && after.contains("region = us-east-1\r\n"), "{after:?}");
+    assert!(!after.replace("\r\n", "").contains('\n'), "{after:?}");
+    assert_eq!(fs::read_to_string(&backup).unwrap(), before);
+    assert!(backup.starts_with(dir.path()) && !backup.to_string_lossy().starts_with(r"\\?\"), "{backup:?}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "the config file and its backup");
+}
+
+#[test]
+fn a_path_of_the_environment_may_have_percent_signs_and_a_drive() {
+    let variable = |name: &str| match name {
+        "AWS_CONFIG_FILE" => Some(r"%USERPROFILE%\aws files\config".into()),
+        "USERPROFILE" => Some(r"D:\Users\Ada L".into()),
+        _ => None,
+    };
+    let path = Config::default_path(Some(Path::new(r"C:\other")), variable).unwrap();
+    assert_eq!(path, Path::new(r"D:\Users\Ada L\aws files\config"));
+    let home = |value: &'static str| {
+        let variable = move |name: &str| (name == "AWS_CONFIG_FILE").then(|| value.into());
+        Config::default_path(Some(Path::new(r"C:\Users\a")), variable).unwrap()
+    };
+    assert_eq!(home(r"~\c"), Path::new(r"C:\Users\a\c"));
+    assert_eq!(home("~/c"), Path::new(r"C:\Users\a\c"));
+}
+
+#[test]
+fn a_lock_keeps_others_out_and_does_not_say_who_holds_it() {
+    let (_dir, cache) = cache();
+    let guard = cache.lock(&identity(), Duration::ZERO).unwrap();
+    let error = cache.lock(&identity(), Duration::ZERO).unwrap_err();
+    assert!(matches!(error, CacheError::Locked { holder: None, .. }), "{error:?}");
+    assert!(error.to_string().starts_with("another process holds the lock"), "{error}");
+    drop(guard);
+    drop(cache.lock(&identity(), Duration::ZERO).unwrap());
+}
+
+#[test]
+fn patience_is_for_files_in_use_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let began = Instant::now();
+    patiently(|| fs::remove_file(dir.path().join("missing"))).unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
