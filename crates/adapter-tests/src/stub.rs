@@ -1,11 +1,13 @@
 //! A server with scripted responses and faults.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 /// The server's action on one request.
 #[derive(Clone, Debug)]
@@ -76,9 +78,8 @@ pub struct Seen {
 /// the port.
 #[derive(Debug)]
 pub struct ClosedPort {
-    /// The connection that occupies the port, without listening there.
-    connection: TcpStream,
-    _peer: TcpListener,
+    /// A socket that has the port and does not listen there.
+    socket: Socket,
 }
 
 impl ClosedPort {
@@ -89,19 +90,21 @@ impl ClosedPort {
     /// If the system has no free port.
     #[must_use]
     pub fn bind() -> Self {
-        let peer = TcpListener::bind("127.0.0.1:0").unwrap();
-        let connection = TcpStream::connect(peer.local_addr().unwrap()).unwrap();
-        assert!(
-            TcpListener::bind(connection.local_addr().unwrap()).is_err(),
-            "another socket can listen there"
-        );
-        Self { connection, _peer: peer }
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let port = Self { socket };
+        assert!(TcpListener::bind(port.address()).is_err(), "another socket can listen there");
+        port
     }
 
     /// Returns its URL.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.connection.local_addr().unwrap())
+        format!("http://{}", self.address())
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap().as_socket().unwrap()
     }
 }
 

@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-/// A snapshot of the environment. An empty variable counts as unset, as in AWS's tools.
+/// A snapshot of the environment. An empty variable counts as unset, as in AWS's tools. On Windows the case of a name's
+/// letters does not matter.
 pub(crate) struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
     /// Reads the environment of this process.
     pub(crate) fn of_process() -> Self {
-        Self(std::env::vars_os().collect())
+        Self::of(std::env::vars_os())
+    }
+
+    fn of(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        Self(variables.map(|(name, value)| (key(&name), value)).collect())
     }
 
     /// Returns the variable's value. A value that is not UTF-8 counts as unset: only paths may be such.
@@ -20,7 +25,7 @@ impl Environment {
 
     /// Returns the variable's value as a path.
     pub(crate) fn path(&self, name: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+        self.0.get(&key(OsStr::new(name))).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
     /// Returns the variables whose names start like this, with their values.
@@ -65,10 +70,15 @@ impl Environment {
     }
 }
 
+/// Returns the form of a name in which it is compared.
+fn key(name: &OsStr) -> OsString {
+    if cfg!(windows) { name.to_ascii_uppercase() } else { name.to_owned() }
+}
+
 #[cfg(test)]
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
     fn from(variables: [(&str, &str); N]) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        Self::of(variables.into_iter().map(|(name, value)| (name.into(), value.into())))
     }
 }
 
@@ -84,6 +94,13 @@ mod tests {
         assert_eq!(environment.get("A"), None);
         assert_eq!(environment.first(&["A", "B"]), Some("b"));
         assert_eq!((environment.flag("C"), environment.flag("D")), (Some(true), Some(false)));
+    }
+
+    #[test]
+    fn the_case_of_a_name_matters_except_on_windows() {
+        let environment = Environment::from([("Aws_Profile", "a")]);
+        assert_eq!(environment.get("AWS_PROFILE"), cfg!(windows).then_some("a"));
+        assert_eq!(environment.get("Aws_Profile"), Some("a"));
     }
 
     #[test]

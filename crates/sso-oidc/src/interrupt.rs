@@ -1,4 +1,4 @@
-//! The handler of Ctrl-C, which exits with 130, and of SIGTERM.
+//! The handler of Ctrl-C, which exits with 130, and of SIGTERM or Ctrl-Break.
 
 use std::future::poll_fn;
 use std::io;
@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use crate::exit::Exit;
 
-/// Makes Ctrl-C and SIGTERM exit with 130 and no message, as Ctrl-C does in the AWS CLI. By default a signal would end
+/// Makes Ctrl-C, SIGTERM and Ctrl-Break exit with 130 and no message, as Ctrl-C does in the AWS CLI. By default a signal would end
 /// the program, which only shells show as 130.
 ///
 /// Commands that must clean up (a lock, a server) use [`on_ctrl_c`] instead.
@@ -58,10 +58,17 @@ async fn interrupted() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for Ctrl-C.
-#[cfg(not(unix))]
+/// Waits for Ctrl-C or Ctrl-Break. A supervisor sends the latter, because a process group of its own ignores Ctrl-C.
+#[cfg(windows)]
 async fn interrupted() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+    use tokio::signal::windows::{ctrl_break, ctrl_c};
+
+    let (mut interrupt, mut ctrl_break) = (ctrl_c()?, ctrl_break()?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = ctrl_break.recv() => {}
+    }
+    Ok(())
 }
 
 fn exit() {

@@ -42,6 +42,7 @@ mod cli;
 mod completions;
 mod configure;
 mod conform;
+mod console;
 mod demo;
 mod duration;
 mod environment;
@@ -74,7 +75,7 @@ mod tls;
 mod try_faults;
 
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
@@ -90,7 +91,7 @@ use settings::Settings;
 
 fn main() -> ExitCode {
     let environment = Environment::of_process();
-    let stderr_is_terminal = std::io::stderr().is_terminal();
+    let stderr_is_terminal = console::takes_escapes(&std::io::stderr());
     let Merged { arguments, has_private_store } = match serve::layers::merged(arguments(), &environment) {
         Ok(merged) => merged,
         Err(failure) => {

@@ -47,10 +47,7 @@ pub(crate) fn read(path: &Path, what: &str) -> io::Result<Secret> {
     if !found.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    #[cfg(unix)]
-    if std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o077 != 0 {
-        tracing::warn!("other users can read the {what} {0}; run `chmod 600 {0}`", path.display());
-    }
+    warn_if_shared(&found, path, what);
     if found.len() > LONGEST {
         return Err(io::Error::other("it is longer than 4096 bytes"));
     }
@@ -58,6 +55,18 @@ pub(crate) fn read(path: &Path, what: &str) -> io::Result<Secret> {
     File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
     Ok(Secret::new(text))
 }
+
+/// Warns if other users can read the file.
+#[cfg(unix)]
+fn warn_if_shared(found: &fs::Metadata, path: &Path, what: &str) {
+    if std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o077 != 0 {
+        tracing::warn!("other users can read the {what} {0}; run `chmod 600 {0}`", path.display());
+    }
+}
+
+/// A file has the access rights of its directory, which the standard library does not read.
+#[cfg(not(unix))]
+const fn warn_if_shared(_: &fs::Metadata, _: &Path, _: &str) {}
 
 /// Returns 256 random bits in hexadecimal.
 ///
@@ -118,11 +127,10 @@ mod tests {
         let path = directory.path().join("key");
         for text in ["", "hunter2\n", &"x".repeat(4097)] {
             fs::write(&path, text).unwrap();
-            let failure = format!("{:?}", of(&path).unwrap_err());
-            assert!(
-                failure.contains(&format!("{}", path.display())) && !failure.contains("hunter2"),
-                "{failure}"
-            );
+            let failure = of(&path).unwrap_err();
+            let names_it = failure.message().contains(&path.display().to_string());
+            let failure = format!("{failure:?}");
+            assert!(names_it && !failure.contains("hunter2"), "{failure}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
         fs::write(&path, [0xff; 64]).unwrap();

@@ -66,7 +66,7 @@ pub(super) fn run(names: &[&str], args: &LoginArgs, settings: &Settings) -> Resu
             }
             Err(failure) => {
                 events.failed(&failure);
-                failure.report(settings.colored(std::io::IsTerminal::is_terminal(&std::io::stderr())));
+                failure.report(settings.colored(crate::console::takes_escapes(&std::io::stderr())));
                 // Ctrl-C ends the command, whatever failed before.
                 if first.is_none() || failure.exit() == Exit::Interrupted {
                     first = Some(failure.exit());

@@ -33,6 +33,7 @@ use self::signals::Signals;
 use self::store::StoreArgs;
 use crate::accounts_file;
 use crate::child;
+use crate::console;
 use crate::exit::{Exit, Failure, chain, print_data};
 use crate::faults::{self, FaultArgs};
 use crate::logging::{self, Form, LogEnd};
@@ -287,7 +288,7 @@ impl ServeArgs {
         if !self.command.is_empty() && !is_debug {
             return Ok(None);
         }
-        let colored = settings.colored(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+        let colored = settings.colored(console::takes_escapes(&std::io::stderr()));
         Ok(Some(logging::start_queued(std::io::stderr(), level, self.log_form(colored))))
     }
 

@@ -5,7 +5,7 @@ use crate::exit::Failure;
 /// A signal that asks for the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// Ctrl-C, or a SIGINT.
+    /// Ctrl-C, a SIGINT, or Ctrl-Break.
     Interrupt,
     /// A SIGTERM.
     #[cfg(unix)]
@@ -25,6 +25,10 @@ pub(crate) struct Signals {
     /// `None` if the signal is to be ignored, or to end the process at once.
     #[cfg(unix)]
     hang_up: Option<tokio::signal::unix::Signal>,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
+    #[cfg(windows)]
+    ctrl_break: tokio::signal::windows::CtrlBreak,
 }
 
 impl Signals {
@@ -44,8 +48,16 @@ impl Signals {
                 hang_up: if may_hang_up() { Some(listen(SignalKind::hangup())?) } else { None },
             })
         }
-        #[cfg(not(unix))]
-        Ok(Self { came: false })
+        #[cfg(windows)]
+        {
+            use tokio::signal::windows::{ctrl_break, ctrl_c};
+            let failed = |error| Failure::other(format_args!("cannot listen for Ctrl-C: {error}"));
+            Ok(Self {
+                came: false,
+                interrupt: ctrl_c().map_err(failed)?,
+                ctrl_break: ctrl_break().map_err(failed)?,
+            })
+        }
     }
 
     /// Waits for the next signal.
@@ -63,10 +75,10 @@ impl Signals {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = hung_up => Signal::HangUp,
         };
-        #[cfg(not(unix))]
-        let signal = {
-            drop(tokio::signal::ctrl_c().await);
-            Signal::Interrupt
+        #[cfg(windows)]
+        let signal = tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.ctrl_break.recv() => Signal::Interrupt,
         };
         self.came = true;
         signal

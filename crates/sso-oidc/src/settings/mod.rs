@@ -4,7 +4,6 @@ mod endpoint;
 mod profile;
 
 use std::cell::OnceCell;
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use sso_cache::{Config, Profile};
 
 use self::profile::{DEFAULT_PROFILE, PROFILE_VARIABLES};
 use crate::aws_files::AwsFiles;
+use crate::console;
 use crate::environment::Environment;
 use crate::exit::Failure;
 use crate::globals::{ColorChoice, Globals};
@@ -223,7 +223,7 @@ impl Settings {
             surroundings: Surroundings {
                 // The AWS CLI uses 80 columns without a terminal.
                 width: terminal_width().unwrap_or(80),
-                colored: self.colored(std::io::stdout().is_terminal()),
+                colored: self.colored(console::takes_escapes(&std::io::stdout())),
             },
         })
     }

@@ -279,6 +279,23 @@ mod tests {
     }
 
     #[test]
+    #[cfg(windows)]
+    fn a_backslash_in_a_command_is_part_of_a_path() {
+        let quoted = r#""C:\Program Files\Mozilla Firefox\firefox.exe" -new-tab %s"#;
+        let expected = [r"C:\Program Files\Mozilla Firefox\firefox.exe", "-new-tab", "URL"];
+        assert_eq!(words(quoted, "URL").unwrap(), expected);
+        assert_eq!(words(r"D:\ff.exe -P work", "URL").unwrap(), [r"D:\ff.exe", "-P", "work", "URL"]);
+    }
+
+    #[test]
+    #[cfg(windows)]
+    fn a_command_of_windows_that_fails_at_once_is_told() {
+        let error = |command: &str| Commands::new(&[command.to_owned()], "x").first().unwrap().error();
+        assert_eq!(error("cmd /c exit 0"), None);
+        assert_eq!(error("cmd /c exit 3").as_deref(), Some("cmd: exit code: 3"));
+    }
+
+    #[test]
     fn a_file_may_have_blanks_in_its_name() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("Program Files' chrome.exe");

@@ -1,9 +1,8 @@
 //! The capabilities of standard error.
 
-use std::io::IsTerminal as _;
-
 use terminal_size::terminal_size_of;
 
+use crate::console::takes_escapes;
 use crate::environment::Environment;
 use crate::settings::Settings;
 
@@ -26,14 +25,14 @@ pub(crate) struct Screen {
 impl Screen {
     /// Returns the screen of this process, with the colour setting.
     pub(crate) fn of(settings: &Settings) -> Self {
-        Self::of_process(settings.environment(), settings.colored(std::io::stderr().is_terminal()))
+        Self::of_process(settings.environment(), settings.colored(takes_escapes(&std::io::stderr())))
     }
 
     fn of_process(environment: &Environment, colored: bool) -> Self {
         let stderr = std::io::stderr();
         let size =
             terminal_size_of(&stderr).map_or((0, 0), |(width, height)| (width.0.into(), height.0.into()));
-        Self::new(environment, stderr.is_terminal(), size, colored)
+        Self::new(environment, takes_escapes(&stderr), size, colored)
     }
 
     /// Returns the terminal's current columns, or the usual width if unknown.
