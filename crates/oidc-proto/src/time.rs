@@ -90,9 +90,15 @@ mod tests {
     fn a_system_time_is_the_second_that_it_lies_in_before_the_epoch_too() {
         let at = |millis: i64| {
             let distance = Duration::from_millis(millis.unsigned_abs());
-            UnixSeconds::from(if millis < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance }).get()
+            let time =
+                if millis < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
+            time.map(|time| UnixSeconds::from(time).get())
         };
-        assert_eq!([at(0), at(1_999), at(2_000), at(-1), at(-1_000), at(-1_001)], [0, 1, 2, -1, -1, -2]);
+        assert_eq!([0, 1_999, 2_000].map(at), [0, 1, 2].map(Some));
+        // In a browser there is no time before the epoch.
+        if at(-1).is_some() {
+            assert_eq!([-1, -1_000, -1_001].map(at), [-1, -1, -2].map(Some));
+        }
     }
 
     #[test]

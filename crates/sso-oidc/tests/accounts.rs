@@ -3,7 +3,7 @@
 mod common;
 
 use common::session::{REFRESH, cache, identity, server, signed_in};
-use common::{Program, START_URL, Serving, Stub, response, success, token_file};
+use common::{Program, START_URL, Serving, Stub, native, response, success, token_file};
 use oidc_proto::Operation;
 use sso_oidc_server::{Rotation, TestServer};
 
@@ -232,12 +232,12 @@ fn a_cache_of_role_credentials_that_cannot_be_read_does_not_hide_that_of_tokens(
     for command in ["list", "gc"] {
         let run = program.run(&["cache", command]);
         assert_eq!(run.code, Some(0), "{run:?}");
-        assert!(run.stderr.contains(".aws/cli/cache"), "{run:?}");
+        assert!(run.stderr.contains(&native(".aws/cli/cache")), "{run:?}");
     }
     let run = program.run(&["logout", "--all"]);
     assert_eq!(run.code, Some(255), "{run:?}");
     assert!(
-        run.stderr.contains("Signed out of 1 portal.") && run.stderr.contains(".aws/cli/cache"),
+        run.stderr.contains("Signed out of 1 portal.") && run.stderr.contains(&native(".aws/cli/cache")),
         "{run:?}"
     );
     assert!(!cache(&program).token_path(&identity()).exists());

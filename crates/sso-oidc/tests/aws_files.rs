@@ -80,6 +80,10 @@ fn a_file_that_cannot_be_read_does_not_matter_if_the_flags_say_everything() {
         (not_utf8, "credentials, line 2"),
         (file, "config: "),
     ] {
+        if cfg!(windows) && program.home.path().join(".aws").is_file() {
+            // Below a file there is nothing, as Windows says.
+            continue;
+        }
         let (endpoint, stderr) = endpoint(&program, &flags);
         assert_eq!(endpoint, EU_WEST_1);
         assert!(stderr.contains("[WARNING]") && stderr.contains(what), "{stderr}");
@@ -110,7 +114,7 @@ fn a_profile_signs_in_to_the_portal_of_the_profile_whose_credentials_it_uses() {
 fn what_is_not_found_is_named_with_the_files_and_with_what_was_perhaps_meant() {
     let program = program(&format!("[work]\n{LEGACY}{CORP}"), "");
     let stderr = program.run(&["login", "--profile", "work"]).fails(255);
-    let file = program.home.path().join(".aws/config").display().to_string();
+    let file = program.home.path().join(common::native(".aws/config")).display().to_string();
     for part in ["(work) could not be found", &file, "line 1, has [work]", "[profile work]"] {
         assert!(stderr.contains(part), "{part}: {stderr}");
     }

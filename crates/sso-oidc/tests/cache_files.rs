@@ -2,7 +2,9 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{LOGIN, Program, START_URL, token_file, with};
@@ -67,15 +69,33 @@ fn a_token_that_cannot_be_stored_is_printed_all_the_same() {
 
 #[test]
 fn programs_that_start_together_sign_in_once() {
-    let server = TestServer::with(
-        Config::default().with_approval(Approval::AfterPolls(1)).with_remembered_requests(1000),
-    )
-    .unwrap();
+    let server =
+        TestServer::with(Config::default().with_approval(Approval::Manual).with_remembered_requests(1000))
+            .unwrap();
     let program = program(server.endpoint());
     let children: Vec<_> = (0..6).map(|_| program.command(&LOGIN).spawn().unwrap()).collect();
-    for child in children {
-        assert!(child.wait_with_output().unwrap().status.success());
-    }
+    let waiting = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for mut child in children {
+            let waiting = &waiting;
+            scope.spawn(move || {
+                let said = BufReader::new(child.stderr.take().unwrap()).lines();
+                for line in said.map_while(Result::ok) {
+                    if line.starts_with("Another sign-in") {
+                        waiting.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+                assert!(child.wait().unwrap().success());
+            });
+        }
+        let began = Instant::now();
+        let are_there = || waiting.load(Ordering::SeqCst) == 5 && !server.pending().is_empty();
+        while !are_there() && began.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server.pending().iter().for_each(|code| server.approve(code).unwrap());
+    });
+    assert_eq!(waiting.into_inner(), 5, "five of them wait for the sixth");
     let started = server
         .requests()
         .iter()
@@ -133,7 +153,8 @@ fn waiting_for_another_sign_in_ends_and_names_who_has_the_lock() {
     let program = program(server.endpoint());
     let cache = cache(&program);
     let _held = cache.lock_sign_in(&identity(), Duration::ZERO).unwrap();
-    let holder = format!("process {} (for ", std::process::id());
+    // On Windows, others cannot read a locked file.
+    let holder = if cfg!(windows) { String::new() } else { format!("process {} (for ", std::process::id()) };
     for (seconds, waits) in [("1", true), ("0", false)] {
         let began = Instant::now();
         let said = program.run(&with(&["--lock-timeout", seconds])).fails(255);
@@ -143,7 +164,6 @@ fn waiting_for_another_sign_in_ends_and_names_who_has_the_lock() {
             said.contains(&format!("Another sign-in to {START_URL} did not end within {seconds} s")),
             "{said}"
         );
-        #[cfg(unix)]
         assert!(said.contains(&holder), "{said}");
         assert!(said.contains(&cache.private_dir().display().to_string()), "{said}");
         assert!(
@@ -193,8 +213,9 @@ fn a_pipe_in_the_cache_keeps_no_sign_in_waiting() {
     let program = program(server.endpoint());
     let cache = cache(&program);
     std::fs::create_dir_all(cache.dir()).unwrap();
-    let fifo =
-        |path: PathBuf| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    let fifo = |path: std::path::PathBuf| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success())
+    };
     fifo(cache.token_path(&identity()));
     fifo(cache.dir().join("x.json"));
     std::fs::create_dir_all(cache.private_dir()).unwrap();

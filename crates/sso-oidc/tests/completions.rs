@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::process::Command;
-
 use common::{Program, run};
 
 /// Runs bash with this script after the completion script, and returns what it prints.
@@ -12,7 +10,7 @@ fn bash(script: &str) -> String {
     let program = Program::new();
     let completions = program.file("completions", &program.run(&["completions", "bash"]).ok());
     let script = format!("set -e; bash -n '{completions}'; source '{completions}'; {script}");
-    let output = Command::new("bash").args(["--norc", "-c", &script]).output().unwrap();
+    let output = std::process::Command::new("bash").args(["--norc", "-c", &script]).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }

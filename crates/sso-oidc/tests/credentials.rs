@@ -290,6 +290,16 @@ fn exec_gives_the_credentials_to_the_command_and_takes_its_exit_code() {
     program.run(&with("exec", &[])).fails(252);
 }
 
+#[cfg(windows)]
+#[test]
+fn exec_gives_the_credentials_to_the_command_of_windows_and_takes_its_exit_code() {
+    let server = server(Rotation::Strict);
+    let program = at_portal(&server);
+    let run = program.run(&with("exec", &["--", "cmd", "/c", "echo %AWS_ACCESS_KEY_ID%& exit 7"]));
+    assert_eq!((run.code, run.stderr.as_str()), (Some(7), ""), "{run:?}");
+    assert!(run.stdout.starts_with("ASIA"), "{run:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn exec_of_a_command_that_is_not_found_is_127_and_of_one_that_cannot_be_run_126() {

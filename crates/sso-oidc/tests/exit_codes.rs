@@ -2,9 +2,7 @@
 
 mod common;
 
-use std::io::Read;
 use std::net::TcpListener;
-use std::process::Command;
 
 use common::{DEVICE_CODE, Program, Stub, after, fault, response, run, success};
 
@@ -150,7 +148,7 @@ fn a_configuration_that_cannot_be_used_is_253() {
     assert!(run(&[&REGISTER[..], &["--region", "no region"]].concat()).fails(253).contains("no region"));
     let said =
         run(&[&REGISTER[..], &["--region", "us-east-1", "--ca-bundle", "/nope.pem"]].concat()).fails(253);
-    assert!(said.contains("/nope.pem") && said.contains("No such file"), "{said}");
+    assert!(said.contains("/nope.pem") && said.contains(&common::no_such_file()), "{said}");
     let broken = Program::new().config("[default\n");
     assert!(broken.run(&REGISTER).fails(253).contains("config"));
     let format = Program::new().var("AWS_DEFAULT_OUTPUT", "xml");
@@ -285,13 +283,15 @@ fn a_refresh_that_may_have_been_acted_on_is_not_repeated() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_is_130_without_a_word() {
+    use std::io::Read as _;
+
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
     let child = Program::new().command(&register_at(&endpoint)).spawn().unwrap();
     // The program installs its signal handler before it connects.
     let (mut connection, _) = silent.accept().unwrap();
     assert!(connection.read(&mut [0; 1]).unwrap() > 0);
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));

@@ -2,12 +2,15 @@
 
 mod common;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+#[cfg(unix)]
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 use std::time::Duration;
 
 use common::session::{NEW, TOKEN, cache, expire_in, expired_at, identity, invalid_grant, server, signed_in};
-use common::{Stub, response, stored, success, with};
+use common::{Stub, stored, success, with};
 use sso_oidc_server::Rotation;
 
 #[test]
@@ -87,7 +90,7 @@ fn a_sign_in_takes_the_token_that_another_one_stored_after_the_refresh_was_rejec
 #[cfg(unix)]
 #[test]
 fn ctrl_c_between_two_tries_of_a_refresh_ends_it() {
-    let stub = Stub::always(response(503, &[("retry-after", "20")], "<html>down</html>"));
+    let stub = Stub::always(common::response(503, &[("retry-after", "20")], "<html>down</html>"));
     let program = expired_at(&stub).var("AWS_MAX_ATTEMPTS", "3");
     let mut child = program.command(&TOKEN).spawn().unwrap();
     while stub.bodies().is_empty() {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{LOGIN, Program, START_URL, Stub, fault, success, token_file, with};
-use sso_oidc_server::{Approval, Config, FaultRule, InjectedFault, TestServer};
+use sso_oidc_server::{Approval, Config, TestServer};
 
 fn server(approval: Approval) -> TestServer {
     TestServer::with(Config::default().with_approval(approval)).unwrap()
@@ -219,6 +219,8 @@ fn ctrl_c_cancels_with_130_and_stores_no_token() {
 fn ctrl_c_before_a_code_was_shown_says_nothing_of_a_page() {
     use std::process::Command;
     use std::time::{Duration, Instant};
+
+    use sso_oidc_server::{FaultRule, InjectedFault};
 
     let rule = FaultRule::new(InjectedFault::NeverAnswers).at(oidc_proto::Operation::RegisterClient);
     let server = TestServer::with(Config::default().with_fault(rule)).unwrap();

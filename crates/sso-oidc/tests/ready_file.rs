@@ -2,13 +2,17 @@
 
 mod common;
 
-use std::net::TcpStream;
-use std::process::Command;
-use std::time::{Duration, Instant};
+#[cfg(unix)]
+use std::{
+    net::TcpStream,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use common::{Program, Serving};
 
 /// Waits for the file, as a script does, and returns its text.
+#[cfg(unix)]
 fn wait_for(path: &str) -> String {
     let began = Instant::now();
     loop {

@@ -5,7 +5,7 @@ mod common;
 use common::session::server_with as server;
 use common::{Program, Run};
 use serde_json::Value;
-use sso_oidc_server::{Approval, Config, TestServer};
+use sso_oidc_server::TestServer;
 
 const CONFIG: &str = "\
 [sso-session a]
@@ -116,6 +116,9 @@ fn flags_of_one_sign_in_do_not_go_with_several() {
 #[test]
 fn ctrl_c_ends_all_sign_ins_and_decides_the_exit_code() {
     use std::io::{BufRead as _, BufReader, Read as _};
+
+    use sso_oidc_server::{Approval, Config};
+
     let config = Config::default().with_approval(Approval::Manual);
     let server = TestServer::with(config).unwrap();
     // The first session fails by itself.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Program, START_URL, after};
+use common::{Program, START_URL, after, native};
 use serde_json::{Value, json};
 use sso_cache::{Cache, Identity};
 
@@ -77,13 +77,13 @@ fn every_session_has_a_line_with_its_state_and_its_source() {
     assert!(fields[1][2].starts_with("55 min (20"), "{fields:?}");
     assert!(fields[1][4].starts_with("90 days (20"), "{fields:?}");
     assert_eq!((fields[1][3], fields[1][5], fields[1][6]), ("yes", "eu-west-1", START_URL));
-    assert_eq!(fields[1][7], "[sso-session corp] of ~/.aws/config");
-    assert_eq!(fields[1][8], format!("~/.aws/sso/cache/{}", session("corp").file_name()));
+    assert_eq!(fields[1][7], format!("[sso-session corp] of {}", native("~/.aws/config")));
+    assert_eq!(fields[1][8], native(&format!("~/.aws/sso/cache/{}", session("corp").file_name())));
     let lab = ["lab", "signed out", "us-east-1", "https://d-0987654321.awsapps.com/start"];
-    assert_eq!(fields[2], [&lab[..], &["[sso-session lab] of ~/.aws/config"]].concat());
+    assert_eq!(fields[2], [&lab[..], &[&*native("[sso-session lab] of ~/.aws/config")]].concat());
     // The two profiles share a token.
     let old = ["-", "signed out", "eu-west-2", "https://d-1111111111.awsapps.com/start"];
-    assert_eq!(fields[3], [&old[..], &["[profile old] of ~/.aws/config"]].concat());
+    assert_eq!(fields[3], [&old[..], &[&*native("[profile old] of ~/.aws/config")]].concat());
     assert_eq!(fields[4][..2], ["-", "expired"]);
     assert!(fields[4][2].starts_with("2 h ago (20"), "{fields:?}");
     assert!(fields[4].last().unwrap().ends_with(&session("gone").file_name()), "{fields:?}");
@@ -154,7 +154,7 @@ fn the_document_has_every_member_and_no_secret() {
         "sessionName": "corp", "startUrl": START_URL, "region": "eu-west-1", "state": "valid",
         "expiresAt": stored["expiresAt"], "registrationExpiresAt": stored["registrationExpiresAt"],
         "refreshable": true, "section": "sso-session corp",
-        "configFile": program.home.path().join(".aws/config"),
+        "configFile": program.home.path().join(native(".aws/config")),
         "tokenFile": cache(&program).token_path(&session("corp")),
     });
     assert_eq!(*corp, expected);

@@ -23,6 +23,16 @@ pub const START_URL: &str = "https://d-1234567890.awsapps.com/start";
 /// The command line of a sign-in there.
 pub const LOGIN: [&str; 6] = ["login", "--start-url", START_URL, "--region", "eu-west-1", "--no-browser"];
 
+/// Returns a path below a directory as the system writes it.
+pub fn native(path: &str) -> String {
+    path.replace('/', std::path::MAIN_SEPARATOR_STR)
+}
+
+/// Returns the system's words for a missing file. Both Unix and Windows give it this number.
+pub fn no_such_file() -> String {
+    std::io::Error::from_raw_os_error(2).to_string()
+}
+
 /// Returns that command line with more flags.
 pub fn with(extra: &[&'static str]) -> Vec<&'static str> {
     LOGIN.iter().chain(extra).copied().collect()
@@ -30,7 +40,7 @@ pub fn with(extra: &[&'static str]) -> Vec<&'static str> {
 
 /// Returns the only token file in the cache: the JSON file with an access token.
 pub fn token_file(program: &Program) -> PathBuf {
-    let directory = program.home.path().join(".aws/sso/cache");
+    let directory = program.home.path().join(native(".aws/sso/cache"));
     let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -132,6 +142,12 @@ impl Program {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sso-oidc"));
         command.args(arguments).env_clear().env("HOME", self.home.path());
+        // Windows finds its sockets and its randomness by this one.
+        command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
+        if cfg!(any(windows, target_os = "macos")) {
+            // No page opens on the screen of the person who runs the tests. Elsewhere there is no display without more.
+            command.env("SSH_CONNECTION", "none");
+        }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

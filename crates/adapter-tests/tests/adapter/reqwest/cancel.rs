@@ -207,8 +207,12 @@ fn a_flow_that_is_told_to_stop_takes_the_token_that_is_on_its_way() {
         let policy =
             Policy::aws("https://d-1234567890.awsapps.com/start").with_first_poll(FirstPoll::Immediately);
         let mut flow = client.flow(policy, None, &TokioClock);
-        // The code is shown and the poll is sent. The program stops before the response.
-        let stop = tokio::time::sleep(Duration::from_millis(300));
+        // The code is shown and the poll has come. The program stops before the response.
+        let stop = async {
+            while stub.seen().len() < Operation::SIGN_IN.len() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
         client.drive_until(&mut flow, &TokioClock, &mut (), stop).await.unwrap();
         assert!(flow.into_result(TokioClock.now()).is_ok_and(|signed_in| signed_in.polls == 1));
     });
