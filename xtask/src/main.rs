@@ -21,6 +21,7 @@ mod manual;
 mod many;
 mod package;
 mod peers;
+mod portability;
 mod postgres;
 mod public_api;
 mod rustdoc;
@@ -31,6 +32,7 @@ mod simulate;
 mod steps;
 mod stores;
 mod test;
+mod test_programs;
 mod tidy;
 mod workspace;
 
@@ -109,6 +111,12 @@ pub(crate) const TASKS: &[Task] = &[
         flags: "[--seed S] [--devices N] [--hours H]",
         about: "many devices in a bad world at virtual time; [--faults none|normal|harsh], [--postgres SERVERS] at one database, [--machine], …",
         run: simulate::task,
+    },
+    Task {
+        name: "portability",
+        flags: "[TARGET]…",
+        about: "what builds and runs on Windows, wasm, ARM, musl and macOS, as far as the tools are on this machine",
+        run: portability::task,
     },
     Task {
         name: "bench",

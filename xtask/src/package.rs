@@ -2,17 +2,15 @@
 //!
 //! A test that reads a file of the repository fails there, and so does one whose file is missing in the package.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use cargo_metadata::{Message, Package};
+use anyhow::{Context as _, Result, ensure};
+use cargo_metadata::Package;
 
 use crate::shell::Run;
+use crate::test_programs::{self, TestProgram};
 use crate::workspace;
 
 /// The number of test programs that run at a time. Most tests wait for time-outs and intervals of polling.
@@ -28,30 +26,9 @@ pub(crate) fn step() -> Result<()> {
     let crates = workspace::published()?;
     let place = Place::new()?;
     place.fill(&crates)?;
-    let mut programs = place.build(&crates)?;
+    let mut programs = place.build()?;
     programs.sort_by_key(|program| program.package != LONGEST);
-    let queue = Mutex::new(VecDeque::from(programs));
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    let work = || -> Result<Vec<(String, usize)>> {
-        let mut tested = Vec::new();
-        while let Some(program) = next() {
-            tested.push((program.package.clone(), program.run()?));
-        }
-        Ok(tested)
-    };
-    let mut counts = BTreeMap::<String, usize>::new();
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..SIDE_BY_SIDE).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| match worker.join() {
-            Ok(tested) => {
-                for (package, passed) in tested? {
-                    *counts.entry(package).or_default() += passed;
-                }
-                Ok(())
-            }
-            Err(_) => bail!("a worker panicked"),
-        })
-    })?;
+    let counts = test_programs::each(programs, SIDE_BY_SIDE, run)?;
     for package in crates {
         let passed = counts.get(package.name.as_str()).copied().unwrap_or_default();
         ensure!(passed > 0, "no test of {} ran", package.name);
@@ -60,23 +37,13 @@ pub(crate) fn step() -> Result<()> {
     Ok(())
 }
 
-/// A test program of an unpacked crate.
-struct TestProgram {
-    package: String,
-    /// The directory of the crate.
-    dir: PathBuf,
-    executable: PathBuf,
-}
-
-impl TestProgram {
-    /// Returns the number of tests that passed.
-    fn run(&self) -> Result<usize> {
-        let run = Run::new(&self.executable).in_dir(&self.dir).env("CARGO_MANIFEST_DIR", &self.dir);
-        let run = if self.package == LONGEST { run.env("RUST_TEST_THREADS", WAITING) } else { run };
-        let said =
-            quietly(run).with_context(|| format!("{}: {}", self.package, self.executable.display()))?;
-        Ok(passed(&said))
-    }
+/// Returns the number of tests that passed.
+fn run(program: &TestProgram) -> Result<usize> {
+    let run = Run::new(&program.executable).in_dir(&program.dir).env("CARGO_MANIFEST_DIR", &program.dir);
+    let run = if program.package == LONGEST { run.env("RUST_TEST_THREADS", WAITING) } else { run };
+    let said =
+        quietly(run).with_context(|| format!("{}: {}", program.package, program.executable.display()))?;
+    Ok(test_programs::passed(&said))
 }
 
 /// A workspace of unpacked crates. Its place is fixed, so that builds are reused.
@@ -117,26 +84,13 @@ impl Place {
 
     /// Builds all test programs at once, with all features. The step `features` has each crate alone. The examples in
     /// the documentation run in the workspace only.
-    fn build(&self, crates: &[&Package]) -> Result<Vec<TestProgram>> {
+    fn build(&self) -> Result<Vec<TestProgram>> {
         let build =
             ["test", "--workspace", "--tests", "--all-features", "--no-run", "--message-format", "json"];
         // Most dependencies are built there.
         let target = workspace::target_dir()?;
         let said = quietly(Run::cargo().args(build).in_dir(&self.tree()).env("CARGO_TARGET_DIR", target))?;
-        let mut programs = Vec::new();
-        for message in Message::parse_stream(said.as_bytes()) {
-            let Message::CompilerArtifact(artifact) = message? else { continue };
-            let Some(executable) = artifact.executable.filter(|_| artifact.profile.test) else { continue };
-            let dir = artifact.manifest_path.parent().context("a manifest is in a directory")?;
-            let package =
-                crates.iter().find(|package| dir.ends_with(name(package))).context("a foreign crate")?;
-            programs.push(TestProgram {
-                package: package.name.to_string(),
-                dir: dir.into(),
-                executable: executable.into(),
-            });
-        }
-        Ok(programs)
+        test_programs::built(&said)
     }
 }
 
@@ -156,12 +110,6 @@ fn manifest(crates: &[&Package]) -> String {
         text += &format!("{} = {{ path = \"{}\" }}\n", package.name, name(package));
     }
     text
-}
-
-/// How many tests passed, by the summaries of the test programs.
-fn passed(said: &str) -> usize {
-    let counts = said.lines().filter_map(|line| line.strip_prefix("test result: ok. ")?.split(' ').next());
-    counts.filter_map(|count| count.parse::<usize>().ok()).sum()
 }
 
 /// Runs a command and returns what it said. A failure says all of it.
@@ -214,12 +162,6 @@ fn remove(path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn passed_tests_are_counted_over_all_programs() {
-        let said = "test result: ok. 26 passed; 0 failed\nx\ntest result: ok. 3 passed; 0 failed\n";
-        assert_eq!(passed(said), 29);
-    }
 
     #[test]
     fn a_directory_becomes_like_another_and_equal_files_stay() {

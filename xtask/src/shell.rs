@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
+use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
@@ -15,6 +16,8 @@ use crate::workspace;
 const GRACE: Duration = Duration::from_secs(10);
 /// The polling interval for a child with a time limit.
 const GLANCE: Duration = Duration::from_millis(50);
+/// The most lines of a log that an error shows.
+const MOST_LINES: usize = 120;
 
 /// A command to run at the root of the checkout.
 pub(crate) struct Run {
@@ -44,6 +47,17 @@ impl Run {
             }
         }
         "cargo".clone_into(&mut run.shown);
+        run
+    }
+
+    /// Returns a run of the `cargo` of another toolchain, which has its own libraries and compiler.
+    pub(crate) fn cargo_at(program: &Path) -> Self {
+        let mut run = Self::new(program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| is_set_for_us(name) || is_of_our_toolchain(name)) {
+                run.command.env_remove(name);
+            }
+        }
         run
     }
 
@@ -93,6 +107,18 @@ impl Run {
         Ok(())
     }
 
+    /// Runs it quietly, with its output in a file, and fails with the end of that output.
+    pub(crate) fn logged(mut self, log: &Path) -> Result<()> {
+        let file = fs::File::create(log).with_context(|| log.display().to_string())?;
+        self.command.stdout(file.try_clone()?).stderr(file);
+        let child = self.command.spawn().with_context(|| format!("cannot start `{}`", self.shown))?;
+        match wait(child, self.limit).with_context(|| format!("`{}`", self.shown)) {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => bail!("`{}` failed: {status}\n{}", self.shown, end_of(log)),
+            Err(error) => Err(error.context(end_of(log))),
+        }
+    }
+
     /// Runs it quietly, and returns its output whether it succeeded or not.
     pub(crate) fn output(mut self) -> Result<Output> {
         self.command.output().with_context(|| format!("cannot start `{}`", self.shown))
@@ -109,6 +135,20 @@ fn is_set_for_us(name: &str) -> bool {
     name.starts_with("CARGO_PKG_")
         || name.starts_with("CARGO_MANIFEST_")
         || matches!(name, "CARGO_BIN_NAME" | "CARGO_CRATE_NAME" | "CARGO_PRIMARY_PACKAGE" | "OUT_DIR")
+}
+
+/// Returns whether rustup or cargo set this variable for programs of the toolchain that runs this one.
+fn is_of_our_toolchain(name: &str) -> bool {
+    matches!(name, "CARGO" | "LD_LIBRARY_PATH" | "RUSTC" | "RUSTDOC" | "RUSTUP_TOOLCHAIN" | "RUSTFLAGS")
+}
+
+/// Returns the last lines of a file, for an error.
+fn end_of(log: &Path) -> String {
+    let said = fs::read(log).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    let lines: Vec<&str> = said.lines().collect();
+    let from = lines.len().saturating_sub(MOST_LINES);
+    lines.iter().skip(from).map(|line| format!("   | {line}\n")).collect()
 }
 
 fn wait(mut child: Child, limit: Option<Duration>) -> Result<ExitStatus> {
@@ -154,6 +194,17 @@ mod tests {
         let error = Run::new("sleep").arg("30").limit(Duration::from_millis(100)).go().unwrap_err();
         assert!(format!("{error:#}").contains("still running"), "{error:#}");
         assert!(start.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_logged_command_that_fails_shows_the_end_of_what_it_said() {
+        let log = std::env::temp_dir().join(format!("logged-{}", std::process::id()));
+        let error = Run::new("sh").args(["-c", "seq 500; echo why >&2; exit 3"]).logged(&log).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("   | 500\n   | why\n") && !text.contains("| 380\n"), "{text}");
+        Run::new("sh").args(["-c", "echo fine"]).logged(&log).unwrap();
+        assert_eq!(fs::read_to_string(&log).unwrap(), "fine\n");
+        fs::remove_file(log).unwrap();
     }
 
     #[test]

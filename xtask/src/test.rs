@@ -8,7 +8,7 @@ use crate::shell::Run;
 use crate::steps::{self, Step};
 use crate::{
     clock_ban, demo, deny, documented, embedding, examples, features, fuzz, interop, manual, package,
-    postgres, public_api, simulate, tidy, workspace,
+    portability, postgres, public_api, simulate, tidy, workspace,
 };
 
 /// The steps of `cargo xtask test`.
@@ -100,6 +100,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "boto3, the AWS CLI and the oauth2 crate against our server, our clients against oidc-provider",
         slow: true,
         run: interop::step,
+    },
+    Step {
+        name: "portability",
+        about: "other systems, as far as the tools for them are on this machine",
+        slow: true,
+        run: portability::step,
     },
 ];
 

@@ -1,0 +1,59 @@
+//! The tests of crates that were built for another target.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::toolchain::{Toolchain, target_dir};
+use crate::shell::Run;
+use crate::test_programs::{self, TestProgram};
+
+/// The number of test programs that run at a time. Most tests wait for time-outs and intervals of polling.
+const SIDE_BY_SIDE: usize = 2;
+/// The time limit of a test program.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Builds the test programs of these crates. `flags` choose their targets, and `prepare` adds what the linker needs.
+pub(crate) fn build(
+    toolchain: &Toolchain,
+    parts: &str,
+    crates: &[&str],
+    flags: &[&str],
+    prepare: impl Fn(Run) -> Run,
+) -> Result<Vec<TestProgram>> {
+    let packages = crates.iter().flat_map(|name| ["--package", *name]);
+    let build = toolchain.cargo("test", parts)?.args(packages).args(flags);
+    let build = prepare(build.args(["--no-run", "--message-format", "json"])).output()?;
+    let said = String::from_utf8_lossy(&build.stdout);
+    let warnings = test_programs::messages(&said)?;
+    ensure!(build.status.success(), "{}\n{}", warnings.join("\n"), String::from_utf8_lossy(&build.stderr));
+    ensure!(warnings.is_empty(), "not without a warning:\n{}", warnings.join("\n"));
+    test_programs::built(&said)
+}
+
+/// Runs all test programs, and returns the number of tests that passed in each crate. Each log stays in the target
+/// directory.
+pub(crate) fn run(
+    target: &str,
+    tests: Vec<TestProgram>,
+    start: impl Fn(&TestProgram) -> Run + Sync,
+) -> Result<BTreeMap<String, usize>> {
+    let logs = target_dir()?.join("logs").join(target);
+    fs::create_dir_all(&logs)?;
+    let failures = Mutex::new(Vec::new());
+    let counts = test_programs::each(tests, SIDE_BY_SIDE, |program| {
+        let log = logs.join(format!("{}-{}.log", program.package, program.name));
+        let run = start(program).in_dir(&program.dir).env("CARGO_MANIFEST_DIR", &program.dir);
+        if let Err(error) = run.limit(LIMIT).logged(&log) {
+            println!("   FAILED: {} {}\n{error:#}", program.package, program.name);
+            failures.lock().unwrap_or_else(PoisonError::into_inner).push(program.name.clone());
+        }
+        Ok(test_programs::passed(&fs::read_to_string(&log)?))
+    })?;
+    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    ensure!(failures.is_empty(), "these test programs failed: {}", failures.join(", "));
+    Ok(counts)
+}

@@ -1,0 +1,126 @@
+//! Other Linux systems: ARM, whose programs run under QEMU, and programs without a shared library.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::foreign_tests;
+use super::report::Checked;
+use super::toolchain::{Toolchain, has_program, target_dir};
+use crate::shell::Run;
+
+pub(crate) const ARM: &str = "aarch64-unknown-linux-gnu";
+pub(crate) const MUSL: &str = "x86_64-unknown-linux-musl";
+
+/// The crates whose tests start no other program. QEMU runs one program only, without a setting of the whole system.
+const IN_ONE_PROCESS: [&str; 5] =
+    ["oidc-proto", "device-flow", "device-authority", "adapter-tests", "sso-cache"];
+
+const ARM_LINKER: &str = "aarch64-linux-gnu-gcc";
+const ARM_LIBRARIES: &str = "/usr/aarch64-linux-gnu";
+const QEMU: &str = "qemu-aarch64";
+const MUSL_LINKER: &str = "musl-gcc";
+/// Debian's unwinder for musl; its other one needs glibc.
+const UNWINDER: &str = "/usr/lib/llvm-14/lib/libunwind.a";
+
+/// The parts of the standard library.
+const PARTS: &str = "std,panic_unwind,test";
+/// The time limit of the demo.
+const DEMO_LIMIT: Duration = Duration::from_secs(120);
+
+pub(crate) fn check_arm() -> Result<Result<Checked, String>> {
+    let tools = || {
+        needs(ARM_LINKER, "apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross")?;
+        needs(QEMU, "apt-get install qemu-user")?;
+        Toolchain::of(ARM)
+    };
+    let toolchain = match tools() {
+        Ok(toolchain) => toolchain,
+        Err(missing) => return Ok(Err(missing)),
+    };
+    let linked = |run: Run| run.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", ARM_LINKER);
+    linked(toolchain.cargo("build", PARTS)?.args(["--package", "sso-oidc"])).go()?;
+    let tests = foreign_tests::build(&toolchain, PARTS, &IN_ONE_PROCESS, &["--tests"], linked)?;
+    let emulated = |program: &Path| Run::new(QEMU).args(["-L", ARM_LIBRARIES]).arg(program);
+    demos(&toolchain, emulated)?;
+    let counts = foreign_tests::run(ARM, tests, |program| emulated(&program.executable))?;
+    let checked = Checked::default()
+        .built(format!("the program and {} crates' tests, by {}", IN_ONE_PROCESS.len(), toolchain.name()))
+        .ran(format!("`demo --approve`, blocking and async, under {QEMU}"))
+        .tests(&counts, &format!("under {QEMU}"));
+    Ok(Ok(checked))
+}
+
+pub(crate) fn check_musl() -> Result<Result<Checked, String>> {
+    let tools = || {
+        needs(MUSL_LINKER, "apt-get install musl-tools")?;
+        let toolchain = Toolchain::of(MUSL)?;
+        if toolchain.builds_std() && !Path::new(UNWINDER).is_file() {
+            return Err("no libunwind for it (Debian: apt-get install libunwind-14-dev)".to_owned());
+        }
+        Ok(toolchain)
+    };
+    let toolchain = match tools() {
+        Ok(toolchain) => toolchain,
+        Err(missing) => return Ok(Err(missing)),
+    };
+    let unwinder = if toolchain.builds_std() { Some(unwinder()?) } else { None };
+    let linked = |run: Run| {
+        let run = run.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", MUSL_LINKER);
+        match &unwinder {
+            // The compiler's own start-up objects are those of an installed target.
+            Some(dir) => run.env(
+                "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS",
+                format!("-Clink-self-contained=no -Ctarget-feature=+crt-static -Lnative={}", dir.display()),
+            ),
+            None => run,
+        }
+    };
+    linked(toolchain.cargo("build", PARTS)?.args(["--package", "sso-oidc"])).go()?;
+    let tests = foreign_tests::build(&toolchain, PARTS, &IN_ONE_PROCESS, &["--tests"], linked)?;
+    let program = toolchain.program("sso-oidc")?;
+    let described = Run::new("file").args(["--brief"]).arg(&program).output()?;
+    let described = String::from_utf8_lossy(&described.stdout).into_owned();
+    ensure!(described.contains("static"), "the program is not static: {described}");
+    demos(&toolchain, |program| Run::new(program))?;
+    let counts = foreign_tests::run(MUSL, tests, |program| Run::new(&program.executable))?;
+    let checked = Checked::default()
+        .built(format!(
+            "the program, static, and {} crates' tests, by {}",
+            IN_ONE_PROCESS.len(),
+            toolchain.name()
+        ))
+        .ran("`demo --approve`, blocking and async, on this machine")
+        .tests(&counts, "on this machine");
+    Ok(Ok(checked))
+}
+
+/// Returns a directory with an unwinder that links with musl.
+fn unwinder() -> Result<PathBuf> {
+    let dir = target_dir()?.join("musl");
+    fs::create_dir_all(&dir)?;
+    let library = dir.join("libunwind.a");
+    fs::copy(UNWINDER, &library).context(UNWINDER)?;
+    let (source, object) = (dir.join("fprintf.c"), dir.join("fprintf.o"));
+    fs::write(&source, include_str!("programs/fprintf.c"))?;
+    Run::new(MUSL_LINKER).args(["-O1", "-c", "-o"]).arg(&object).arg(&source).go()?;
+    Run::new("ar").arg("r").arg(&library).arg(&object).go()?;
+    Ok(dir)
+}
+
+/// Signs in with the blocking and the async adapter.
+fn demos(toolchain: &Toolchain, start: impl Fn(&Path) -> Run) -> Result<()> {
+    let program = toolchain.program("sso-oidc")?;
+    for flags in [&[][..], &["--async"]] {
+        let run = start(&program).args(["demo", "--approve", "--no-browser"]).args(flags);
+        run.limit(DEMO_LIMIT).go()?;
+    }
+    Ok(())
+}
+
+/// Fails with what is missing, and how to install it.
+pub(crate) fn needs(program: &str, install: &str) -> Result<(), String> {
+    if has_program(program) { Ok(()) } else { Err(format!("no {program} (Debian: {install})")) }
+}

@@ -1,0 +1,100 @@
+//! WebAssembly: the pure crates, in Node.
+//!
+//! In a browser there is no system (`wasm32-unknown-unknown`): a test program has no output there, and its tests are
+//! those that need neither a file nor randomness. With WASI (`wasm32-wasip1`) all tests run and say so.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+
+use super::foreign_tests;
+use super::linux::needs;
+use super::report::Checked;
+use super::toolchain::{Toolchain, has_program, sysroot, target_dir};
+use crate::shell::Run;
+
+pub(crate) const BROWSER: &str = "wasm32-unknown-unknown";
+pub(crate) const WASI: &str = "wasm32-wasip1";
+
+/// The crates without a system.
+const CRATES: [&str; 3] = ["oidc-proto", "device-flow", "device-authority"];
+/// The parts of the standard library. A panic is a trap.
+const PARTS: &str = "std,panic_abort,test";
+/// Debian's C library for WASI.
+const WASI_LIBC: &str = "/usr/lib/wasm32-wasi";
+
+pub(crate) fn check_browser() -> Result<Result<Checked, String>> {
+    let tools =
+        || Ok::<_, String>((Toolchain::of(BROWSER)?, linker()?, needs("node", "apt-get install nodejs")?));
+    let (toolchain, linker, ()) = match tools() {
+        Ok(tools) => tools,
+        Err(missing) => return Ok(Err(missing)),
+    };
+    let packages = CRATES.iter().flat_map(|name| ["--package", *name]);
+    toolchain.cargo("build", PARTS)?.args(packages).go()?;
+    let linked = |run: Run| {
+        run.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", &linker).env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+            // The tests with generated values are linked in, and are not for here.
+            "--cfg getrandom_backend=\"unsupported\"",
+        )
+    };
+    let tests = foreign_tests::build(&toolchain, PARTS, &CRATES, &["--lib"], linked)?;
+    let node = node()?;
+    foreign_tests::run(BROWSER, tests, |program| in_node(&node, &program.executable, &program.dir))?;
+    let checked = Checked::default().built(format!("{} by {}", CRATES.join(", "), toolchain.name()));
+    Ok(Ok(checked
+        .ran(format!("the unit tests of {} in Node, which says only that all passed", CRATES.join(", ")))))
+}
+
+/// Writes the program that runs a test program in Node.
+fn node() -> Result<PathBuf> {
+    let script = target_dir()?.join("run.mjs");
+    std::fs::write(&script, include_str!("programs/run.mjs"))?;
+    Ok(script)
+}
+
+fn in_node(script: &Path, program: &Path, dir: &Path) -> Run {
+    Run::new("node").arg("--no-warnings").arg(script).arg(program).arg(dir)
+}
+
+pub(crate) fn check_wasi() -> Result<Result<Checked, String>> {
+    let tools =
+        || Ok::<_, String>((Toolchain::of(WASI)?, linker()?, needs("node", "apt-get install nodejs")?));
+    let (toolchain, linker, ()) = match tools() {
+        Ok(tools) => tools,
+        Err(missing) => return Ok(Err(missing)),
+    };
+    if toolchain.builds_std() && !Path::new(WASI_LIBC).is_dir() {
+        return Ok(Err("no C library for it (Debian: apt-get install wasi-libc)".to_owned()));
+    }
+    let linked = |run: Run| {
+        let run = run.env("CARGO_TARGET_WASM32_WASIP1_LINKER", &linker);
+        if !toolchain.builds_std() {
+            return run;
+        }
+        let flags = format!(
+            "-Clink-self-contained=no -Lnative={WASI_LIBC} -Clink-arg={WASI_LIBC}/crt1-command.o \
+             -Clink-arg=-lc -Clink-arg=--allow-undefined"
+        );
+        run.env("CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS", flags)
+    };
+    let tests = foreign_tests::build(&toolchain, PARTS, &CRATES, &["--tests"], linked)?;
+    let node = node()?;
+    let counts =
+        foreign_tests::run(WASI, tests, |program| in_node(&node, &program.executable, &program.dir))?;
+    for name in CRATES {
+        ensure!(counts.get(name).is_some_and(|passed| *passed > 0), "no test of {name} ran");
+    }
+    let checked = Checked::default().built(format!("{} by {}", CRATES.join(", "), toolchain.name()));
+    Ok(Ok(checked.tests(&counts, "in Node")))
+}
+
+/// Returns the linker: LLVM's, which the toolchain of rustup has.
+fn linker() -> Result<PathBuf, String> {
+    let host = "lib/rustlib/x86_64-unknown-linux-gnu/bin/rust-lld";
+    let own = sysroot(Path::new("rustc")).map(|root| root.join(host)).filter(|path| path.is_file());
+    let named = ["rust-lld", "wasm-ld"].into_iter().find(|name| has_program(name)).map(PathBuf::from);
+    own.or(named)
+        .ok_or_else(|| "no rust-lld or wasm-ld, which links (Debian: apt-get install lld)".to_owned())
+}
