@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use cargo_metadata::{Message, PackageId};
 
 /// A test program of a crate.
+#[derive(Clone)]
 pub(crate) struct TestProgram {
     /// The crate's name.
     pub(crate) package: String,

@@ -113,8 +113,8 @@ impl Cache {
     /// Takes the lock on this identity's files, across processes, to refresh its token or to write it. It waits
     /// for `at_most` (zero: not at all). The lock is advisory and only this crate's: AWS's tools take none. Its
     /// file in the [private directory](Cache::private_dir) persists and names the holder to a waiting process.
-    /// The lock of a process that dies is released. On Windows others cannot read a locked file, so a waiting process
-    /// learns no name.
+    /// The lock of a process that dies is released. On Windows others may not read a locked file, so a waiting
+    /// process may learn no name.
     ///
     /// The new holder also removes the leftovers of killed processes from the cache.
     ///

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{LOGIN, Program, START_URL, token_file, with};
+use common::{LOGIN, Program, START_URL, holder, token_file, with};
 use oidc_proto::Operation;
 use sso_cache::{Cache, Identity};
 use sso_oidc_server::{Approval, Config, TestServer};
@@ -153,8 +153,6 @@ fn waiting_for_another_sign_in_ends_and_names_who_has_the_lock() {
     let program = program(server.endpoint());
     let cache = cache(&program);
     let _held = cache.lock_sign_in(&identity(), Duration::ZERO).unwrap();
-    // On Windows, others cannot read a locked file.
-    let holder = if cfg!(windows) { String::new() } else { format!("process {} (for ", std::process::id()) };
     for (seconds, waits) in [("1", true), ("0", false)] {
         let began = Instant::now();
         let said = program.run(&with(&["--lock-timeout", seconds])).fails(255);
@@ -164,7 +162,7 @@ fn waiting_for_another_sign_in_ends_and_names_who_has_the_lock() {
             said.contains(&format!("Another sign-in to {START_URL} did not end within {seconds} s")),
             "{said}"
         );
-        assert!(said.contains(&holder), "{said}");
+        assert!(said.contains(&holder(std::process::id())), "{said}");
         assert!(said.contains(&cache.private_dir().display().to_string()), "{said}");
         assert!(
             said.contains("Hint: end that process if it hangs, wait longer with --lock-timeout, or "),

@@ -86,7 +86,7 @@ fn each_thing_that_is_wrong_is_told_with_what_to_do() {
     assert_eq!(said("proxy"), "from HTTPS_PROXY");
     assert!(said("browser").contains("/nowhere/browser, from BROWSER, does not exist"), "{run:?}");
     assert!(said("token").contains("it is not JSON"), "{run:?}");
-    assert!(said("lock").contains(&format!("process {}", std::process::id())), "{run:?}");
+    assert!(said("lock").contains(&common::holder(std::process::id())), "{run:?}");
     assert!(!run.stdout.contains("secret"), "{run:?}");
     assert!(run.stderr.contains("problems were found"), "{run:?}");
     assert!(cache(&program).token_path(&identity()).exists(), "nothing is changed");

@@ -10,7 +10,7 @@ use std::sync::{
 use std::time::Duration;
 
 use common::session::{NEW, TOKEN, cache, expire_in, expired_at, identity, invalid_grant, server, signed_in};
-use common::{Stub, stored, success, with};
+use common::{Stub, holder, stored, success, with};
 use sso_oidc_server::Rotation;
 
 #[test]
@@ -26,7 +26,7 @@ fn a_lock_that_is_held_for_too_long_is_told_with_its_holder() {
     );
     let hint = "Hint: end that process if it hangs, or wait longer with --lock-timeout";
     assert!(stderr.contains(hint) && !stderr.contains("--no-cache"), "{stderr}");
-    assert!(stderr.contains(&format!("process {}", std::process::id())), "{stderr}");
+    assert!(stderr.contains(&holder(std::process::id())), "{stderr}");
     expire_in(&program, 600);
     let run = program.run(&in_haste);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), "access-old\n"), "{run:?}");
@@ -49,7 +49,7 @@ fn a_short_wait_for_another_refresh_is_silent_and_a_long_one_names_the_process()
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{stderr}");
         assert_eq!(stderr.is_empty(), is_silent, "{stderr}");
-        assert!(is_silent || stderr.contains(&format!("by process {}", std::process::id())), "{stderr}");
+        assert!(is_silent || stderr.contains(&holder(std::process::id())), "{stderr}");
     }
 }
 

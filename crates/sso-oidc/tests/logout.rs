@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use common::session::{cache, identity, server, signed_in};
-use common::{Program, START_URL, with};
+use common::{Program, START_URL, holder, with};
 use sso_oidc_server::{Approval, Config, Rotation, TestServer};
 
 /// A name of a token file that no portal of these tests has.
@@ -89,7 +89,8 @@ fn a_sign_in_that_is_approved_after_a_logout_stands() {
         let run = program.run(line);
         assert_eq!(run.code, Some(0), "{run:?}");
         let said: Vec<&str> = run.stderr.lines().collect();
-        let by = format!("A sign-in that is in progress, by process {} (for ", login.id());
+        let by = if cfg!(windows) { String::new() } else { format!(", by {}", holder(login.id())) };
+        let by = format!("A sign-in that is in progress{by}");
         assert!(said.len() == 2 && said[0] == done && said[1].starts_with(&by), "{run:?}");
     }
     // Another portal's sign-in is none of its business.

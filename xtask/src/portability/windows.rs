@@ -48,8 +48,6 @@ const TOO_QUICK_FOR_WINE: [&str; 9] = [
     "thousands_of_secrets_in_long_bodies_cost_no_minutes_and_none_is_shown",
 ];
 
-/// The tests of a program that run at a time.
-const THREADS: &str = "4";
 /// The time limit of the demo.
 const DEMO_LIMIT: Duration = Duration::from_secs(60);
 
@@ -74,7 +72,7 @@ pub(crate) fn check() -> Result<Result<Checked, String>> {
     wine.press_ctrl_c(&command("demo --no-browser"), "Waiting for", 130)?;
     let counts = foreign_tests::run(TARGET, tests, |program| {
         let skipped = NOT_UNDER_WINE.iter().chain(&TOO_QUICK_FOR_WINE).flat_map(|name| ["--skip", *name]);
-        wine.run(&program.executable).args(skipped).env("RUST_TEST_THREADS", THREADS)
+        wine.run(&program.executable).args(skipped)
     })?;
     for name in CRATES {
         ensure!(counts.get(name).is_some_and(|passed| *passed > 0), "no test of {name} ran");

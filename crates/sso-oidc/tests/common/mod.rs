@@ -28,6 +28,12 @@ pub fn native(path: &str) -> String {
     path.replace('/', std::path::MAIN_SEPARATOR_STR)
 }
 
+/// Returns how a message names the process that holds a lock. Windows lets others not even read a locked file, so the
+/// message may have no name there.
+pub fn holder(process: u32) -> String {
+    if cfg!(windows) { String::new() } else { format!("process {process} (for ") }
+}
+
 /// Returns the system's words for a missing file. Both Unix and Windows give it this number.
 pub fn no_such_file() -> String {
     std::io::Error::from_raw_os_error(2).to_string()
