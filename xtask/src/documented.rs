@@ -223,7 +223,6 @@ fn calls(code: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shell::Run;
 
     #[test]
     fn an_example_is_what_runs_of_what_is_seen() {
@@ -244,17 +243,7 @@ mod tests {
 
     /// Returns the problems of a small library, with the installed rustdoc.
     fn problems(source: &str) -> Option<Vec<String>> {
-        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("documented-{}-{number}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        fs::write(dir.join("probe.rs"), source).unwrap();
-        let run = Run::new(rustdoc::wrapper()).in_dir(&dir);
-        let output = run.args(["probe.rs", "--edition", "2024", "-o", "."]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let report = read(&dir.join("probe.json"));
-        fs::remove_dir_all(&dir).unwrap();
-        match report {
+        match rustdoc::of_source(source, read) {
             Err(error) if error.is::<rustdoc::OtherFormat>() => None,
             report => Some(report.unwrap().problems),
         }

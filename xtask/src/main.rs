@@ -19,12 +19,16 @@ mod instructions;
 mod interop;
 mod manual;
 mod many;
+mod msrv;
 mod package;
 mod peers;
 mod portability;
 mod postgres;
 mod public_api;
+mod publish;
 mod rustdoc;
+mod scratch;
+mod semver;
 mod server;
 mod serving;
 mod shell;
@@ -123,6 +127,24 @@ pub(crate) const TASKS: &[Task] = &[
         flags: "[--instructions|--flows|--cancel|--many|--footprint|--server|--stores|--commands] [CRATE]…",
         about: "run the benchmarks; --instructions counts instructions and allocations beside peers, --flows runs up to a million sign-ins side by side, --cancel and --many measure the adapters, --footprint whole programs beside peers, --server the server, --stores each store, --commands the size of the program and its commands beside the AWS CLI",
         run: bench::task,
+    },
+    Task {
+        name: "msrv",
+        flags: "",
+        about: "the oldest Rust that the workspace names is enough for its dependencies, and clippy refuses calls of a newer one",
+        run: msrv::task,
+    },
+    Task {
+        name: "semver",
+        flags: "",
+        about: "what the libraries offered at the last tag is still there, unless the version says otherwise",
+        run: semver::task,
+    },
+    Task {
+        name: "publish",
+        flags: "",
+        about: "all that `cargo publish` does with the published crates, except the upload",
+        run: publish::task,
     },
     Task { name: "help", flags: "", about: "this list", run: help },
 ];

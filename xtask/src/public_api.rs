@@ -13,7 +13,7 @@ use public_api::Builder;
 use crate::rustdoc;
 
 /// The file name of the list, beside a crate's manifest.
-const SNAPSHOT: &str = "public-api.txt";
+pub(crate) const SNAPSHOT: &str = "public-api.txt";
 
 /// `cargo xtask public-api [--bless]`
 pub(crate) fn task(args: &[String]) -> Result<()> {
@@ -78,7 +78,7 @@ fn compare(libraries: &[Library]) -> Result<()> {
 
 /// Returns the removed lines, with `-`, and the added ones, with `+`, sorted. Equal lines count separately, because
 /// methods of two implementations may have the same text.
-fn difference(committed: &str, now: &str) -> String {
+pub(crate) fn difference(committed: &str, now: &str) -> String {
     let sorted = |text: &str| {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         lines.sort_unstable();

@@ -109,6 +109,22 @@ fn format_of(json: &str) -> Option<u32> {
     format.trim_end().trim_end_matches('}').parse().ok()
 }
 
+/// Describes a small library by the installed rustdoc, for tests. `read` gets the path of the JSON.
+#[cfg(test)]
+pub(crate) fn of_source<T>(source: &str, read: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("probe-{}-{number}", std::process::id()));
+    fs::create_dir_all(&dir)?;
+    fs::write(dir.join("probe.rs"), source)?;
+    let run = Run::new(wrapper()).in_dir(&dir).args(["probe.rs", "--edition", "2024", "-o", "."]);
+    let output = run.output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read = read(&dir.join("probe.json"));
+    fs::remove_dir_all(&dir)?;
+    read
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,13 +41,18 @@ impl Run {
     /// would rebuild them at each switch between `cargo xtask` and plain `cargo`.
     pub(crate) fn cargo() -> Self {
         let mut run = Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        "cargo".clone_into(&mut run.shown);
+        run.without(is_set_for_us)
+    }
+
+    /// Leaves out the inherited variables with such names.
+    pub(crate) fn without(mut self, unwanted: impl Fn(&str) -> bool) -> Self {
         for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(is_set_for_us) {
-                run.command.env_remove(name);
+            if name.to_str().is_some_and(&unwanted) {
+                self.command.env_remove(name);
             }
         }
-        "cargo".clone_into(&mut run.shown);
-        run
+        self
     }
 
     /// Returns a run of the `cargo` of another toolchain, which has its own libraries and compiler.

@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use crate::shell::Run;
 use crate::steps::{self, Step};
 use crate::{
-    clock_ban, demo, deny, documented, embedding, examples, features, fuzz, interop, manual, package,
-    portability, postgres, public_api, simulate, tidy, workspace,
+    clock_ban, demo, deny, documented, embedding, examples, features, fuzz, interop, manual, msrv, package,
+    portability, postgres, public_api, publish, semver, simulate, tidy, workspace,
 };
 
 /// The steps of `cargo xtask test`.
@@ -48,6 +48,12 @@ pub(crate) const STEPS: &[Step] = &[
         run: public_api::step,
     },
     Step {
+        name: "semver",
+        about: "what the libraries offered at the last tag is still there, unless the version says otherwise",
+        slow: false,
+        run: semver::step,
+    },
+    Step {
         name: "documented",
         about: "every public function says how it fails and has an example that runs",
         slow: false,
@@ -58,6 +64,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "a clock read in a pure crate is caught",
         slow: false,
         run: clock_ban::step,
+    },
+    Step {
+        name: "msrv",
+        about: "dependencies and calls of the standard library fit the oldest Rust that the workspace names",
+        slow: false,
+        run: msrv::step,
     },
     Step {
         name: "deny",
@@ -82,6 +94,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "each published crate passes its tests as it is packaged, outside of the checkout",
         slow: true,
         run: package::step,
+    },
+    Step {
+        name: "publish",
+        about: "all that `cargo publish` does with the published crates, except the upload",
+        slow: true,
+        run: publish::step,
     },
     Step {
         name: "fuzz",

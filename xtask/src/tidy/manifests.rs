@@ -42,7 +42,7 @@ pub(super) fn rust_version(tree: &Tree) -> Option<&str> {
     line.split('"').nth(1)
 }
 
-fn members(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn members(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
     // The peers are outside the workspace, so that users do not get their dependencies.
     let is_peer = |path: &str| path.starts_with("xtask/peers/");
     let is_member = |path: &str| path.starts_with("crates/") || path.starts_with("xtask/");
@@ -50,7 +50,7 @@ fn members(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Returns the lines of one `[section]`, with their numbers.
-fn section<'a>(text: &'a str, name: &str) -> impl Iterator<Item = (usize, &'a str)> {
+pub(super) fn section<'a>(text: &'a str, name: &str) -> impl Iterator<Item = (usize, &'a str)> {
     let header = format!("[{name}]");
     text.lines()
         .enumerate()

@@ -8,6 +8,7 @@ mod comments;
 mod docs;
 mod manifests;
 mod manual;
+mod publishing;
 mod pure;
 mod rust;
 mod security;
@@ -87,6 +88,7 @@ fn check() -> Result<(Tree, Vec<Problem>)> {
     problems.extend(pure::check(&tree));
     problems.extend(sources::check(&tree));
     problems.extend(manifests::check(&tree));
+    problems.extend(publishing::check(&tree));
     problems.extend(docs::check(&tree, &graph.members(), &tasks));
     problems.extend(manual::check(&tree));
     problems.extend(security::check(&tree));

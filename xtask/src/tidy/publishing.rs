@@ -1,0 +1,212 @@
+//! Rules for the manifests of published crates: what the registry shows and refuses.
+
+use super::Problem;
+use super::manifests::{members, section};
+use super::tree::Tree;
+use crate::workspace::PUBLISHED;
+
+/// The limits of crates.io.
+const MOST_KEYWORDS: usize = 5;
+const LONGEST_KEYWORD: usize = 20;
+const MOST_CATEGORIES: usize = 5;
+/// The categories in use. Each is one of crates.io, which drops a misspelt one without an error.
+const CATEGORIES: &[&str] = &[
+    "api-bindings",
+    "asynchronous",
+    "authentication",
+    "command-line-utilities",
+    "config",
+    "database",
+    "development-tools::testing",
+    "encoding",
+    "web-programming::http-client",
+];
+
+/// The keys that the workspace says once, and that a published crate takes from it if the workspace has them.
+const ONCE: &[&str] = &["homepage", "repository"];
+
+/// What a document says before the first release.
+const UNRELEASED: &[&str] = &["Nothing is released yet", "Nothing has been released yet"];
+
+/// The texts that a package must have in itself.
+const LICENCES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT"];
+
+pub(super) fn check(tree: &Tree) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let root = tree.text("Cargo.toml").unwrap_or_default();
+    let publish = section(root, "workspace.package").any(|(_, line)| line == "publish = [\"crates-io\"]");
+    let published: Vec<_> = members(tree)
+        .filter(|(_, text)| section(text, "package").any(|(_, line)| line == PUBLISHED))
+        .collect();
+    if !publish && !published.is_empty() {
+        let what =
+            "[workspace.package] must say `publish = [\"crates-io\"]`: to that registry, and to no other";
+        problems.push(Problem::new("Cargo.toml", 0, what));
+    }
+    for (path, text) in published {
+        let mut problem = |line: usize, what: String| problems.push(Problem::new(path, line, what));
+        if !value(text, "description").is_some_and(|(_, value)| value.len() > 2) {
+            problem(0, "[package] must say what the crate is: `description`".to_owned());
+        }
+        for (key, most) in [("keywords", MOST_KEYWORDS), ("categories", MOST_CATEGORIES)] {
+            let Some((line, list)) = value(text, key) else {
+                problem(0, format!("[package] must say by which `{key}` the crate is found"));
+                continue;
+            };
+            let words: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+            if words.is_empty() || words.len() > most {
+                problem(line, format!("crates.io takes one to {most} {key}"));
+            }
+            let is_known =
+                |word: &&&str| if key == "keywords" { is_keyword(word) } else { CATEGORIES.contains(word) };
+            for word in words.iter().filter(|word| !is_known(word)) {
+                problem(line, format!("`{word}` is not one of crates.io's {key}, or not one of ours"));
+            }
+        }
+        for key in
+            ONCE.iter().filter(|key| section(root, "workspace.package").any(|(_, line)| is_key(line, key)))
+        {
+            let wanted = format!("{key}.workspace = true");
+            if !section(text, "package").any(|(_, line)| line == wanted) {
+                problem(0, format!("[package] must say `{wanted}`"));
+            }
+        }
+        for licence in LICENCES {
+            let there = path.replace("Cargo.toml", licence);
+            if tree.text(&there) != tree.text(licence) {
+                problem(0, format!("its package needs {licence}: a symbolic link to that of the root"));
+            }
+        }
+        let readme = path.replace("Cargo.toml", "README.md");
+        let inherits = section(text, "package").any(|(_, line)| line == "readme.workspace = true");
+        if tree.text(&readme).is_none() && !inherits {
+            problem(0, "the registry shows a README: write one, or say `readme.workspace = true`".to_owned());
+        }
+        let all_features =
+            || section(text, "package.metadata.docs.rs").any(|(_, line)| line == "all-features = true");
+        let is_library = tree.text(&path.replace("Cargo.toml", "src/lib.rs")).is_some();
+        if is_library && section(text, "features").next().is_some() && !all_features() {
+            problem(
+                0,
+                "docs.rs must show every feature: [package.metadata.docs.rs] all-features = true".to_owned(),
+            );
+        }
+    }
+    released(tree, &mut problems);
+    problems
+}
+
+/// Checks that no document says that nothing is released, once the changelog has a release.
+fn released(tree: &Tree, problems: &mut Vec<Problem>) {
+    let changelog = tree.text("CHANGELOG.md").unwrap_or_default();
+    let is_release = |line: &str| {
+        line.strip_prefix("## ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    if !changelog.lines().any(is_release) {
+        return;
+    }
+    for (path, text) in tree.ending(".md") {
+        for (at, line) in text.lines().enumerate() {
+            if UNRELEASED.iter().any(|words| line.contains(words)) {
+                problems.push(Problem::new(path, at + 1, "the changelog has a release: say how to get it"));
+            }
+        }
+    }
+}
+
+/// Returns the value of a key of `[package]`, and its line.
+fn value<'a>(text: &'a str, key: &str) -> Option<(usize, &'a str)> {
+    let (at, line) = section(text, "package").find(|(_, line)| is_key(line, key))?;
+    Some((at, line.split_once('=')?.1.trim()))
+}
+
+fn is_key(line: &str, key: &str) -> bool {
+    line.split_once('=').is_some_and(|(name, _)| name.trim() == key)
+}
+
+fn is_keyword(word: &str) -> bool {
+    word.len() <= LONGEST_KEYWORD
+        && word.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-+".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: &str = "[workspace.package]\nreadme = \"README.md\"\npublish = [\"crates-io\"]\n";
+    const CRATE: &str = "[package]\nname = \"a\"\ndescription = \"A crate\"\nkeywords = [\"oauth2\", \"aws-sso\"]\n\
+                         categories = [\"authentication\"]\nreadme.workspace = true\npublish.workspace = true\n\n\
+                         [package.metadata.docs.rs]\nall-features = true\n\n[features]\nserde = []\n";
+
+    fn problems(root: &str, member: &str) -> Vec<String> {
+        let tree =
+            Tree::of(&[("Cargo.toml", root), ("crates/a/Cargo.toml", member), ("crates/a/src/lib.rs", "")]);
+        check(&tree).iter().map(ToString::to_string).collect()
+    }
+
+    fn only(root: &str, member: &str, says: &str) {
+        let found = problems(root, member);
+        assert!(found.len() == 1 && found[0].contains(says), "{says}: {found:?}");
+    }
+
+    #[test]
+    fn a_crate_that_can_be_published_has_no_problem() {
+        assert_eq!(problems(ROOT, CRATE), [""; 0]);
+    }
+
+    #[test]
+    fn a_crate_of_the_laboratory_needs_nothing() {
+        assert_eq!(problems(ROOT, "[package]\nname = \"a\"\npublish = false\n"), [""; 0]);
+    }
+
+    #[test]
+    fn what_the_registry_shows_must_be_there() {
+        only(ROOT, &CRATE.replace("description = \"A crate\"\n", ""), "`description`");
+        only(ROOT, &CRATE.replace("description = \"A crate\"", "description = \"\""), "`description`");
+        only(ROOT, &CRATE.replace("keywords = [\"oauth2\", \"aws-sso\"]\n", ""), "`keywords`");
+        only(ROOT, &CRATE.replace("categories = [\"authentication\"]\n", ""), "`categories`");
+        only(ROOT, &CRATE.replace("readme.workspace = true\n", ""), "the registry shows a README");
+        only(ROOT, &CRATE.replace("all-features = true\n", ""), "docs.rs");
+    }
+
+    #[test]
+    fn a_package_without_the_licence_of_the_root_is_a_problem() {
+        let tree = |text| {
+            let licence = ("crates/a/LICENSE-MIT", text);
+            Tree::of(&[("Cargo.toml", ROOT), ("crates/a/Cargo.toml", CRATE), ("LICENSE-MIT", "MIT"), licence])
+        };
+        assert_eq!(check(&tree("MIT")), []);
+        assert!(check(&tree("../../LICENSE-MIT"))[0].what.contains("LICENSE-MIT"));
+    }
+
+    #[test]
+    fn what_the_registry_refuses_is_a_problem_at_its_line() {
+        only(
+            ROOT,
+            &CRATE.replace("oauth2", "device authorization"),
+            "crates/a/Cargo.toml:4: `device authorization`",
+        );
+        only(ROOT, &CRATE.replace("oauth2", "a-keyword-of-many-letters"), "a-keyword-of-many-letters");
+        only(ROOT, &CRATE.replace("\"oauth2\"", "\"a\", \"b\", \"c\", \"d\", \"e\""), "one to 5 keywords");
+        only(ROOT, &CRATE.replace("authentication", "authentification"), "Cargo.toml:5: `authentification`");
+    }
+
+    #[test]
+    fn nothing_is_released_until_the_changelog_has_a_release() {
+        let found = |changelog: &str| {
+            let readme = ("crates/a/README.md", "# a\n\nNothing is released yet; depend on a checkout:\n");
+            let mut problems = Vec::new();
+            released(&Tree::of(&[("CHANGELOG.md", changelog), readme]), &mut problems);
+            problems
+        };
+        assert_eq!(found("# Changelog\n\n## Unreleased\n"), []);
+        assert_eq!(found("# Changelog\n\n## Unreleased\n\n## 0.1.0, 2030-01-01\n")[0].line, 3);
+    }
+
+    #[test]
+    fn what_the_workspace_says_is_taken_from_it() {
+        only(&format!("{ROOT}repository = \"https://example.com\"\n"), CRATE, "repository.workspace = true");
+        only(&ROOT.replace("[\"crates-io\"]", "false"), CRATE, "publish = [\"crates-io\"]");
+    }
+}
