@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::server::{Profile, program};
 use crate::shell::Run;
-use crate::{peers, workspace};
+use crate::{dist, peers, workspace};
 
 /// The time limit. Each scenario waits a few seconds for real intervals and expiries.
 const LIMIT: Duration = Duration::from_secs(660);
@@ -27,8 +27,11 @@ pub(crate) fn task(tests: &[String]) -> Result<()> {
     let python = environment()?;
     Run::cargo().args(["build", "--package", "sso-oidc"]).go()?;
     let program = program(Profile::Debug, "sso-oidc")?;
+    let sbom = workspace::target_dir()?.join("sso-oidc.cdx.json");
+    dist::sbom::write(&sbom)?;
     let scripts = scripts();
     let run = Run::new(python).env("SSO_OIDC_PROGRAM", program).env("PYTHONDONTWRITEBYTECODE", "1");
+    let run = run.env("SSO_OIDC_SBOM", sbom);
     let run = peers::all()?.into_iter().fold(run, |run, (name, path)| run.env(name, path));
     let run = run.args(["-m", "unittest"]);
     let run = if tests.is_empty() {

@@ -8,6 +8,7 @@ mod callgrind;
 mod clock_ban;
 mod demo;
 mod deny;
+mod dist;
 mod documented;
 mod embedding;
 mod examples;
@@ -145,6 +146,12 @@ pub(crate) const TASKS: &[Task] = &[
         flags: "",
         about: "all that `cargo publish` does with the published crates, except the upload",
         run: publish::task,
+    },
+    Task {
+        name: "dist",
+        flags: "[--target TARGET]… [--check]",
+        about: "the archives of a release, in target/dist-archives; --check makes them twice, compares them, and runs the programs in an empty root",
+        run: dist::task,
     },
     Task { name: "help", flags: "", about: "this list", run: help },
 ];

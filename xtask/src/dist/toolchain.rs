@@ -1,0 +1,316 @@
+//! The toolchain that builds for a target, and the paths that it maps.
+//!
+//! The installed toolchain is used if it has the standard library of the target. Otherwise Debian's builds that
+//! library, too, from the package `rust-web-src`. The C compiler of the target links.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::PROGRAM;
+use super::checkout::Checkout;
+use crate::shell::Run;
+
+const PROFILE: &str = "dist";
+/// Debian's toolchain, and the sources of its standard library below the sysroot.
+const DEBIAN: (&str, &str) = ("/usr/bin/cargo", "/usr/bin/rustc");
+/// The C compiler for musl.
+const MUSL: &str = "musl-gcc";
+const SOURCES: &str = "lib/rustlib/src/rust/library/std/Cargo.toml";
+
+/// Debian's unwinder for musl. The one of its C compiler needs glibc.
+const UNWINDER: &str = "/usr/lib/llvm-14/lib/libunwind.a";
+/// The one function of glibc that this unwinder calls and musl lacks. It prints the unwinder's last words.
+const FPRINTF: &str = "#include <stdarg.h>\n#include <stdio.h>\n\
+    int __fprintf_chk(FILE *file, int flag, const char *format, ...) {\n    va_list arguments;\n    \
+    va_start(arguments, format);\n    int written = vfprintf(file, format, arguments);\n    va_end(arguments);\n    \
+    return written;\n}\n";
+
+/// The licence of a part of a program that no package has.
+struct SystemPart {
+    /// A part of the name of a target.
+    target: &'static str,
+    /// Whether it is for Debian's toolchain, for the other one, or for both.
+    debians: Option<bool>,
+    /// The name in the archive.
+    name: &'static str,
+    /// The place, below the sysroot unless it begins with `/`.
+    place: &'static str,
+}
+
+const SYSTEM: &[SystemPart] = &[
+    SystemPart {
+        target: "",
+        debians: Some(false),
+        name: "THIRD-PARTY-rust-std.html",
+        place: "share/doc/rust/COPYRIGHT-library.html",
+    },
+    SystemPart {
+        target: "",
+        debians: Some(true),
+        name: "THIRD-PARTY-rust-std.txt",
+        place: "/usr/share/doc/libstd-rust-web-dev/copyright",
+    },
+    SystemPart {
+        target: "-musl",
+        debians: None,
+        name: "THIRD-PARTY-musl.txt",
+        place: "/usr/share/doc/musl-dev/copyright",
+    },
+    SystemPart {
+        target: "-musl",
+        debians: Some(true),
+        name: "THIRD-PARTY-libunwind.txt",
+        place: "/usr/share/doc/libunwind-14-dev/copyright",
+    },
+    SystemPart {
+        target: "-windows-gnu",
+        debians: None,
+        name: "THIRD-PARTY-mingw.txt",
+        place: "/usr/share/doc/mingw-w64-x86-64-dev/copyright",
+    },
+];
+
+/// What builds the program for a target.
+pub(super) struct Toolchain {
+    target: String,
+    sysroot: PathBuf,
+    /// Whether it is Debian's, which builds the standard library.
+    is_debians: bool,
+}
+
+/// Returns the target of this machine.
+///
+/// # Errors
+///
+/// There is no `rustc`.
+pub(super) fn host() -> Result<String> {
+    let said = printed("rustc", &["--version", "--verbose"])?;
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc does not say its host")?.to_owned())
+}
+
+impl Toolchain {
+    /// Chooses the toolchain.
+    ///
+    /// # Errors
+    ///
+    /// None here can build for the target.
+    pub(super) fn of(target: &str) -> Result<Self> {
+        let library = PathBuf::from(printed("rustc", &["--print", "target-libdir", "--target", target])?);
+        if library.is_dir() {
+            let sysroot = printed("rustc", &["--print", "sysroot"])?.into();
+            return Ok(Self { target: target.to_owned(), sysroot, is_debians: false });
+        }
+        let debians = printed(DEBIAN.1, &["--print", "sysroot"]).map(PathBuf::from);
+        match debians {
+            Ok(sysroot) if sysroot.join(SOURCES).exists() => {
+                Ok(Self { target: target.to_owned(), sysroot, is_debians: true })
+            }
+            _ => bail!(
+                "there is no standard library for {target}: `rustup target add {target}`, or Debian's rustc-web, \
+                 cargo-web and rust-web-src"
+            ),
+        }
+    }
+
+    /// Returns whether a program for the target runs on this machine.
+    pub(super) fn runs_here(&self) -> bool {
+        host().is_ok_and(|host| runs_on(&self.target, &host))
+    }
+
+    /// Builds the program, and returns its path.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be built.
+    pub(super) fn build(&self, checkout: &Checkout) -> Result<PathBuf> {
+        let run = if self.is_debians { Run::new(DEBIAN.0) } else { Run::cargo() };
+        let run = run.args(["build", "--locked", "--profile", PROFILE, "--package", PROGRAM]);
+        let mut run = run.args(["--target", &self.target]).without(changes_the_build);
+        let unwinder = self.unwinder(checkout)?;
+        for setting in self.settings(checkout, unwinder.as_deref()) {
+            run = run.arg("--config").arg(setting);
+        }
+        if self.is_debians {
+            run = run.args(["-Z", "build-std=std,panic_unwind"]).env("RUSTC", DEBIAN.1);
+            // The other toolchain's libraries have nothing to do with it.
+            run = run.env("RUSTC_BOOTSTRAP", "1").without(|name| name == "LD_LIBRARY_PATH");
+        }
+        in_checkout(run, checkout).go()?;
+        let name = if self.target.contains("-windows-") { format!("{PROGRAM}.exe") } else { PROGRAM.into() };
+        Ok(checkout.target_dir().join(&self.target).join(PROFILE).join(name))
+    }
+
+    /// Returns a directory with an unwinder that links with musl, if the toolchain brings none.
+    fn unwinder(&self, checkout: &Checkout) -> Result<Option<PathBuf>> {
+        if !self.is_debians || !self.target.ends_with("-musl") {
+            return Ok(None);
+        }
+        let dir = checkout.target_dir().join(&self.target).join("unwinder");
+        fs::create_dir_all(&dir)?;
+        let library = dir.join("libunwind.a");
+        fs::copy(UNWINDER, &library)
+            .with_context(|| format!("{UNWINDER} (Debian: apt-get install libunwind-14-dev)"))?;
+        let (source, object) = (dir.join("fprintf.c"), dir.join("fprintf.o"));
+        fs::write(&source, FPRINTF)?;
+        Run::new(MUSL).args(["-O1", "-c", "-o"]).arg(&object).arg(&source).go()?;
+        Run::new("ar").arg("r").arg(&library).arg(&object).go()?;
+        Ok(Some(dir))
+    }
+
+    /// Returns cargo's settings for the build. They are added to those of the checkout.
+    fn settings(&self, checkout: &Checkout, unwinder: Option<&Path>) -> Vec<String> {
+        let mut flags: Vec<String> = self
+            .mapped(checkout)
+            .iter()
+            .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
+            .collect();
+        let linker = linker(&self.target);
+        if let Some(dir) = unwinder {
+            // Its sysroot has no musl. The C compiler brings one.
+            flags.push("-Clink-self-contained=no".to_owned());
+            flags.push(format!("-Lnative={}", dir.display()));
+        }
+        let variable = format!("CARGO_TARGET_{}_LINKER", self.target.to_uppercase().replace('-', "_"));
+        let list = flags.iter().map(|flag| quoted(flag)).collect::<Vec<_>>().join(", ");
+        let mut settings = vec![format!("target.{}.rustflags = [{list}]", self.target)];
+        if let Some(linker) = linker.filter(|_| env::var_os(variable).is_none()) {
+            settings.push(format!("target.{}.linker = {}", self.target, quoted(&linker)));
+        }
+        settings
+    }
+
+    /// Returns the directories that must not be in a program, each with what stands there instead. The last that fits
+    /// counts.
+    pub(super) fn mapped(&self, checkout: &Checkout) -> Vec<(PathBuf, &'static str)> {
+        let mut mapped = vec![
+            (checkout.cargo_home().to_owned(), "/cargo"),
+            (checkout.root().to_owned(), "/source"),
+            (checkout.target_dir().to_owned(), "/target"),
+        ];
+        if self.is_debians {
+            let sources = self.sysroot.join("lib/rustlib/src/rust");
+            mapped.extend(sources.canonicalize().ok().map(|real| (real, "/rust")));
+            mapped.push((sources, "/rust"));
+        }
+        mapped.retain(|(from, to)| from != Path::new(to));
+        mapped
+    }
+
+    /// Returns the licences of what the toolchain links in: the names in the archive, and the files.
+    ///
+    /// # Errors
+    ///
+    /// A file is missing. An archive without it could not be given away.
+    pub(super) fn system_parts(&self) -> Result<Vec<(&'static str, PathBuf)>> {
+        let is_in = |part: &&SystemPart| {
+            self.target.contains(part.target) && part.debians.is_none_or(|debians| debians == self.is_debians)
+        };
+        let parts = SYSTEM.iter().filter(is_in).map(|part| {
+            // An absolute path replaces the sysroot.
+            let file = self.sysroot.join(part.place);
+            ensure!(file.exists(), "the text of {} is not there: {}", part.name, file.display());
+            Ok((part.name, file))
+        });
+        parts.collect()
+    }
+}
+
+/// Builds the program for this machine, quickly, and returns its path.
+///
+/// # Errors
+///
+/// It cannot be built.
+pub(super) fn of_host(checkout: &Checkout) -> Result<PathBuf> {
+    in_checkout(Run::cargo().args(["build", "--locked", "--package", PROGRAM]), checkout).go()?;
+    let name = format!("{PROGRAM}{}", env::consts::EXE_SUFFIX);
+    Ok(checkout.target_dir().join("debug").join(name))
+}
+
+fn in_checkout(run: Run, checkout: &Checkout) -> Run {
+    let run = run.in_dir(checkout.root()).env("CARGO_TARGET_DIR", checkout.target_dir());
+    run.env("CARGO_HOME", checkout.cargo_home())
+}
+
+/// Returns whether a variable would make another program of the same commit.
+fn changes_the_build(name: &str) -> bool {
+    name.ends_with("RUSTFLAGS") || name.starts_with("CARGO_PROFILE_DIST_") || name == "CARGO_BUILD_TARGET"
+}
+
+/// Returns the C compiler that links for a target, if that is not the usual one.
+fn linker(target: &str) -> Option<String> {
+    let host = host().ok()?;
+    let arch = target.split('-').next()?;
+    if target.ends_with("-linux-gnu") && !runs_on(target, &host) {
+        Some(format!("{arch}-linux-gnu-gcc"))
+    } else if target.ends_with("-linux-musl") && !host.ends_with("-musl") {
+        Some(MUSL.to_owned())
+    } else {
+        None
+    }
+}
+
+fn runs_on(target: &str, host: &str) -> bool {
+    let machine = |name: &str| -> Vec<String> { name.split('-').take(3).map(str::to_owned).collect() };
+    machine(target) == machine(host) && !target.contains("-windows-")
+}
+
+/// Returns a string of TOML.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn printed(program: &str, args: &[&str]) -> Result<String> {
+    let output = Run::new(program).args(args).without(|name| name == "LD_LIBRARY_PATH").output()?;
+    ensure!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr).trim_end());
+    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GNU: &str = "x86_64-unknown-linux-gnu";
+
+    #[test]
+    fn a_static_program_runs_on_the_same_machine_and_one_of_another_processor_does_not() {
+        assert!(runs_on("x86_64-unknown-linux-musl", GNU) && runs_on(GNU, GNU));
+        assert!(!runs_on("aarch64-unknown-linux-gnu", GNU) && !runs_on("x86_64-pc-windows-gnu", GNU));
+    }
+
+    #[test]
+    fn flags_and_profiles_of_the_user_do_not_count() {
+        for name in
+            ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_PROFILE_DIST_LTO"]
+        {
+            assert!(changes_the_build(name), "{name}");
+        }
+        assert!(!changes_the_build("CARGO_HOME") && !changes_the_build("PATH"));
+    }
+
+    #[test]
+    fn a_path_with_quotes_or_backslashes_stays_one_string() {
+        assert_eq!(quoted(r#"C:\a "b""#), r#""C:\\a \"b\"""#);
+    }
+
+    #[test]
+    fn a_target_that_does_not_exist_is_an_error_that_names_it() {
+        let Err(error) = Toolchain::of("z80-unknown-none") else { panic!("there is one") };
+        assert!(error.to_string().contains("z80-unknown-none"), "{error}");
+    }
+
+    #[test]
+    fn every_directory_of_the_build_is_mapped_once() {
+        let checkout = Checkout::ours().unwrap();
+        let toolchain = Toolchain::of(&host().unwrap()).unwrap();
+        let mapped = toolchain.mapped(&checkout);
+        assert_eq!(mapped.len(), 3);
+        let settings = toolchain.settings(&checkout, None);
+        for (from, to) in mapped {
+            let flag = format!("--remap-path-prefix={}={to}", from.display());
+            assert!(settings[0].contains(&quoted(&flag)), "{flag}: {settings:?}");
+        }
+    }
+}
