@@ -45,7 +45,8 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     }
     for (path, text) in published {
         let mut problem = |line: usize, what: String| problems.push(Problem::new(path, line, what));
-        if !value(text, "description").is_some_and(|(_, value)| value.len() > 2) {
+        // An empty one has two quotes.
+        if value(text, "description").is_none_or(|(_, words)| words.len() <= 2) {
             problem(0, "[package] must say what the crate is: `description`".to_owned());
         }
         for (key, most) in [("keywords", MOST_KEYWORDS), ("categories", MOST_CATEGORIES)] {
