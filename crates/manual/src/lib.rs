@@ -1,7 +1,7 @@
 //! The Rust blocks of the manual, as documentation tests.
 //!
-//! The chapters are in `chapters`, and `book.toml` makes a book of them. `crates/sso-oidc/tests/manual` runs their other
-//! blocks.
+//! The chapters are in `chapters`, and `book.toml` makes a book of them. `crates/sso-oidc/tests/manual` runs their
+//! other blocks.
 
 #[cfg(doctest)]
 #[doc = include_str!("../chapters/embed.md")]

@@ -1,4 +1,4 @@
-//! The terminal. A console of Windows shows colours and erases lines only once it is told to, and an old one never does.
+//! The terminal. A console of Windows shows colours and erases lines once it is told to. An old one never does.
 
 use std::io::IsTerminal;
 

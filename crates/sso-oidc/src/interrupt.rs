@@ -8,8 +8,8 @@ use std::task::Poll;
 
 use crate::exit::Exit;
 
-/// Makes Ctrl-C, SIGTERM and Ctrl-Break exit with 130 and no message, as Ctrl-C does in the AWS CLI. By default a signal would end
-/// the program, which only shells show as 130.
+/// Makes Ctrl-C, SIGTERM and Ctrl-Break exit with 130 and no message, as Ctrl-C does in the AWS CLI. By default a
+/// signal would end the program, which only shells show as 130.
 ///
 /// Commands that must clean up (a lock, a server) use [`on_ctrl_c`] instead.
 pub(crate) fn exit_on_ctrl_c() {

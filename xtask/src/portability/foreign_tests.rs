@@ -39,8 +39,8 @@ pub(crate) fn build(
 /// Runs all test programs, and returns the number of tests that passed in each crate. Each log stays in the target
 /// directory.
 ///
-/// A program that fails runs once more after all others, one test at a time, which is said. Some tests wait for a second
-/// or less, and an emulated system beside another one may need that itself.
+/// A program that fails runs once more after all others, one test at a time, which is said. Some tests wait for a
+/// second or less, and an emulated system beside another one may need that itself.
 pub(crate) fn run(
     target: &str,
     tests: Vec<TestProgram>,

@@ -42,8 +42,8 @@ impl Toolchain {
         Err(format!("no standard library for it ({})", INSTALL.replace("TARGET", target)))
     }
 
-    /// Returns a run of this cargo subcommand for the target. `parts` are the parts of the standard library that a build
-    /// of it has.
+    /// Returns a run of this cargo subcommand for the target. `parts` are the parts of the standard library that a
+    /// build of it has.
     pub(crate) fn cargo(&self, subcommand: &str, parts: &str) -> Result<Run> {
         let run = match &self.own_dir {
             Some(dir) => Run::cargo_at(&dir.join("cargo")).env("RUSTC", dir.join("rustc")),
@@ -71,7 +71,7 @@ impl Toolchain {
 
     /// Returns the compiler, for the table.
     pub(crate) fn name(&self) -> String {
-        let rustc = self.own_dir.as_deref().map_or("rustc".into(), |dir| dir.join("rustc"));
+        let rustc = self.own_dir.as_deref().map_or_else(|| "rustc".into(), |dir| dir.join("rustc"));
         let version = version(&rustc).map_or(String::new(), |version| format!(" {version}"));
         format!(
             "rustc{version}{}",
