@@ -37,17 +37,19 @@ pub(crate) struct Measured {
     is_adapter: bool,
     /// The processor time of a sign-in without a pending response, in microseconds: least and median.
     cpu: [u64; 2],
-    /// What a program with a device code does besides.
-    polls: Option<Polls>,
+    /// What a program with a device code is measured for besides.
+    device: Option<Device>,
     binary_bytes: u64,
     crates: usize,
     build_seconds: Option<u64>,
 }
 
-/// The cost of polling.
-pub(crate) struct Polls {
-    instructions_each: u64,
-    bytes_each: u64,
+/// The cost of a sign-in with a device code.
+pub(crate) struct Device {
+    /// The instructions of the whole process, for a sign-in without a pending response.
+    instructions: u64,
+    instructions_a_poll: u64,
+    bytes_a_poll: u64,
     /// The connections of a whole sign-in.
     connections: u64,
 }
@@ -77,10 +79,8 @@ fn bound(rows: &[Measured]) -> Result<()> {
 fn measure(build: bool) -> Result<Vec<Measured>> {
     programs::build()?;
     Run::cargo().args(["build", "--quiet", "--release", "--package", "sso-oidc"]).go()?;
-    let cpu = {
-        let server = Server::start(Profile::Release, &["--approve", "auto"])?;
-        programs::cpu(ROUNDS, server.endpoint())?
-    };
+    let at_once = Server::start(Profile::Release, &["--approve", "auto"])?;
+    let cpu = programs::cpu(ROUNDS, at_once.endpoint())?;
     let polls = |pending: u32| {
         Server::start(
             Profile::Release,
@@ -93,15 +93,15 @@ fn measure(build: bool) -> Result<Vec<Measured>> {
     let mut rows = Vec::new();
     for (program, cpu) in programs::ALL.iter().zip(cpu) {
         println!("   {}", program.shown);
-        let polls = match program.polls() {
-            true => Some(polls_of(program, [&few, &many], &known, &secret)?),
+        let device = match program.polls() {
+            true => Some(device(program, &at_once, [&few, &many], &known, &secret)?),
             false => None,
         };
         rows.push(Measured {
             shown: program.shown,
             is_adapter: program.is_adapter(),
             cpu,
-            polls,
+            device,
             binary_bytes: program.binary_bytes()?,
             crates: program.crates()?,
             build_seconds: if build { Some(program.cold_build_seconds()?) } else { None },
@@ -110,21 +110,23 @@ fn measure(build: bool) -> Result<Vec<Measured>> {
     Ok(rows)
 }
 
-/// Measures one more poll, by the difference of two sign-ins.
-fn polls_of(
+/// Measures a sign-in, and one more poll by the difference of two sign-ins.
+fn device(
     program: &Program,
+    at_once: &Server,
     [few, many]: [&Server; 2],
     known: &[Server; 2],
     secret: &str,
-) -> Result<Polls> {
+) -> Result<Device> {
     let polls = u64::from(MANY - FEW);
     let instructions = program.instructions(many.endpoint())? - program.instructions(few.endpoint())?;
     let client = ["known", secret];
     let few_bytes = relay::run(known[0].endpoint(), |address| program.run(address, &client))?.bytes;
     let many_bytes = relay::run(known[1].endpoint(), |address| program.run(address, &client))?.bytes;
-    Ok(Polls {
-        instructions_each: instructions / polls,
-        bytes_each: (many_bytes - few_bytes) / polls,
+    Ok(Device {
+        instructions: program.instructions(at_once.endpoint())?,
+        instructions_a_poll: instructions / polls,
+        bytes_a_poll: (many_bytes - few_bytes) / polls,
         connections: relay::run(few.endpoint(), |address| program.run(address, &[]))?.connections,
     })
 }

@@ -53,6 +53,7 @@ pub(crate) const ALL: &[Program] = &[
     },
     program("ours-reqwest", "`device-flow-reqwest`"),
     program("oauth2-reqwest", "`oauth2` over reqwest 0.12"),
+    program("huskarl", "`huskarl` over reqwest 0.13, no TLS"),
     program("aws-sdk", "`aws-sdk-ssooidc`"),
     code_flow("ours-ureq", "`device-flow-ureq`, in a browser"),
     code_flow("ours-reqwest", "`device-flow-reqwest`, in a browser"),
