@@ -97,7 +97,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "publish",
-        about: "all that `cargo publish` does with the published crates, except the upload",
+        about: "all that `cargo publish` does with the published crates, except build and upload",
         slow: true,
         run: publish::step,
     },
