@@ -1,6 +1,7 @@
 //! The messages of the portal, read and written.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::*;
 use crate::{Answer, Endpoint, FaultCode, IndeterminateReason, InvalidResponseKind, UnixSeconds};
@@ -248,7 +249,18 @@ fn text() -> impl Strategy<Value = String> {
     "[ -~é\u{1f600}]{1,12}"
 }
 
+/// In a browser the tests have no randomness.
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig::default();
+    if cfg!(all(target_family = "wasm", target_os = "unknown")) {
+        config.rng_seed = RngSeed::Fixed(1);
+    }
+    config
+}
+
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn requests_and_successes_are_read_as_they_were_written(
         id in text(), name in text(), next in proptest::option::of(text()), most in proptest::option::of(1_u32..=100),
