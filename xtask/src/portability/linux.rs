@@ -18,8 +18,8 @@ pub(crate) const MUSL: &str = "x86_64-unknown-linux-musl";
 const IN_ONE_PROCESS: [&str; 5] =
     ["oidc-proto", "device-flow", "device-authority", "adapter-tests", "sso-cache"];
 
-/// The tests that QEMU does not run: those that start a program, which needs a setting of the whole system, those that
-/// wait for fractions of a second or fill a disk, and the searches through every short history. They take minutes there.
+/// The tests that QEMU does not run. Some start a program, which needs a setting of the whole system. Some wait for
+/// fractions of a second, or fill a disk. The searches through every short history take minutes there.
 const NOT_UNDER_QEMU: [&str; 8] = [
     "proxied::",
     "foreign::",

@@ -27,8 +27,8 @@ const CRATES: [&str; 12] = [
     "sso-oidc",
 ];
 
-/// The tests that Wine cannot pass: it tells a program that its connection has ended where Windows, like every other
-/// system, says that it was reset.
+/// The tests that Wine cannot pass. It tells a program that its connection has ended, where Windows says that it was
+/// reset.
 const NOT_UNDER_WINE: [&str; 3] = [
     "an_answer_stops_after_as_many_bytes_as_were_asked_for_or_in_the_middle_of_its_body",
     "a_request_that_is_reset_before_it_is_read_leaves_its_line_all_the_same",

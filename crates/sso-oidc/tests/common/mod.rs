@@ -151,7 +151,7 @@ impl Program {
         // Windows finds its sockets and its randomness by this one.
         command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
         if cfg!(any(windows, target_os = "macos")) {
-            // No page opens on the screen of the person who runs the tests. Elsewhere there is no display without more.
+            // No page opens on the screen of the person who runs the tests. Elsewhere that needs a variable.
             command.env("SSH_CONNECTION", "none");
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
