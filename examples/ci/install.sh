@@ -6,7 +6,9 @@
 # TARGET names the archive if the machine does not. Needs curl and tar; Linux and macOS.
 set -eu
 
-from=$1 version=$2 directory=$3 sha256=${4:-}
+from=$1 version=$2 sha256=${4:-}
+mkdir -p "$3"
+directory=$(cd "$3" && pwd)
 
 case ${TARGET:-$(uname -sm)} in
 "Linux x86_64") target=x86_64-unknown-linux-gnu ;;
@@ -38,6 +40,5 @@ if [ -n "$sha256" ]; then
 fi
 
 tar -xzf "$archive"
-mkdir -p "$directory"
 cp "$name/sso-oidc" "$directory/"
 "$directory/sso-oidc" --version

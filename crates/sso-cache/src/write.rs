@@ -96,6 +96,8 @@ impl Cache {
             match refused.kind() {
                 io::ErrorKind::NotFound if tries < RETRIES => tries += 1,
                 io::ErrorKind::ResourceBusy => return overwrite(&path, bytes),
+                // On Windows, that is the error of a file in use, too, and a reader would see a part of the new text.
+                io::ErrorKind::PermissionDenied if cfg!(windows) => return Err(refused),
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     return overwrite(&path, bytes).map_err(|_| refused);
                 }

@@ -22,9 +22,10 @@ impl PostgresConfig {
     ///
     /// A line is `HOST:PORT:DATABASE:USER:PASSWORD`. The first one that fits counts. `*` fits everything, and a
     /// backslash comes before a colon or backslash of a field. A line with `#` is a comment. A Unix socket in the
-    /// default directory is `localhost`. Of several hosts, the first one with a line counts.
+    /// default directory is `localhost`. A URL without a user means the user of this process.
     ///
-    /// A file that is not there has no password.
+    /// A file that is not there has no password. Neither has one without a line for each host of the URL: the store has
+    /// one password, and a host must not see that of another.
     ///
     /// ```
     /// use sso_oidc_postgres::PostgresConfig;
@@ -50,17 +51,25 @@ impl PostgresConfig {
         let path = path.as_ref();
         let failed = |source: io::Error| ConnectError::PasswordFile { path: path.to_owned(), source };
         let Some(text) = read(path).map_err(failed)? else { return Ok(self) };
-        let found = self.places().into_iter().find_map(|place| place.password(&text));
-        Ok(match found {
+        Ok(match self.common_password(&text) {
             Some(password) => self.with_password(&password),
             None => self,
         })
     }
 
+    /// Returns the password that the file has for every host.
+    fn common_password(&self, text: &str) -> Option<String> {
+        let mut passwords = self.places().into_iter().map(|place| place.password(text));
+        let first = passwords.next()??;
+        passwords.all(|password| password.as_ref() == Some(&first)).then_some(first)
+    }
+
     /// Returns the places of the database, one for each host.
     fn places(&self) -> Vec<Place> {
         let database = &self.database;
-        let user = database.get_user().unwrap_or_default();
+        // As tokio-postgres does.
+        let own = || whoami::username().unwrap_or_default();
+        let user = database.get_user().map_or_else(own, ToOwned::to_owned);
         let hosts: Vec<String> = match database.get_hosts() {
             [] => database.get_hostaddrs().iter().map(ToString::to_string).collect(),
             hosts => hosts.iter().map(name).collect(),
@@ -74,8 +83,8 @@ impl PostgresConfig {
             host,
             port: port(at).to_string(),
             // A database without a name is called like the user.
-            database: database.get_dbname().unwrap_or(user).to_owned(),
-            user: user.to_owned(),
+            database: database.get_dbname().unwrap_or(&user).to_owned(),
+            user: user.clone(),
         };
         hosts.into_iter().enumerate().map(place).collect()
     }
@@ -172,7 +181,7 @@ mod tests {
 
     fn password(url: &str, text: &str) -> Option<String> {
         let config = PostgresConfig::from_url(url).unwrap();
-        config.places().iter().find_map(|place| place.password(text))
+        config.common_password(text)
     }
 
     /// Returns the password of the database `d` of the user `u` at `h`.
@@ -205,9 +214,9 @@ mod tests {
     #[test]
     fn the_names_of_a_place_are_those_of_the_url() {
         assert_eq!(password("postgres://u@h:7", "h:7:u:u:x").as_deref(), Some("x"));
-        let two = "postgres://u@one,two:7/d";
-        assert_eq!(password(two, "two:7:d:u:2").as_deref(), Some("2"));
-        assert_eq!(password("postgres://u@one:5,two:7/d", "two:7:d:u:2\none:5:d:u:1").as_deref(), Some("1"));
+        let own = whoami::username().unwrap();
+        assert_eq!(password("postgres://h/d", &format!("h:*:d:{own}:x")).as_deref(), Some("x"));
+        assert_eq!(password("postgres://h", &format!("h:*:{own}:{own}:x")).as_deref(), Some("x"));
         assert_eq!(
             password("postgres:///d?user=u&hostaddr=192.0.2.1", "192.0.2.1:*:d:u:x").as_deref(),
             Some("x")
@@ -215,6 +224,16 @@ mod tests {
         let socket = |directory: &str| format!("postgres:///d?user=u&host={directory}");
         assert_eq!(password(&socket("/run/postgresql"), "localhost:*:d:u:x").as_deref(), Some("x"));
         assert_eq!(password(&socket("/srv"), "localhost:*:d:u:x\n/srv:*:d:u:y").as_deref(), Some("y"));
+    }
+
+    #[test]
+    fn a_host_gets_no_password_of_another_host() {
+        let two = "postgres://u@one:5,two:7/d";
+        assert_eq!(password(two, "two:7:d:u:2\none:5:d:u:2").as_deref(), Some("2"));
+        assert_eq!(password(two, "*:*:d:u:x").as_deref(), Some("x"));
+        for unlike in ["two:7:d:u:2\none:5:d:u:1", "two:7:d:u:2", "one:5:d:u:1"] {
+            assert_eq!(password(two, unlike), None, "{unlike}");
+        }
     }
 
     #[cfg(unix)]

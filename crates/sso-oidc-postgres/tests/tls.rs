@@ -9,7 +9,6 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use common::Database;
-use device_authority::Store as _;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use sso_oidc_postgres::{PostgresConfig, PostgresStore};
 use tempfile::TempDir;
@@ -70,6 +69,9 @@ async fn reset(database: &Database) {
         database.sql(&format!("ALTER SYSTEM RESET {name}")).await;
     }
     reload(database, false).await;
+    let directory = database.sql("SHOW data_directory").await.remove(0).remove(0);
+    let command = format!("cd \"{directory}\" && rm -f test_tls.crt test_tls.key");
+    database.sql(&format!("COPY (SELECT 1) TO PROGRAM '{command}'")).await;
 }
 
 /// The roots that a store trusts.
@@ -114,26 +116,28 @@ async fn the_certificate_and_the_name_of_a_database_are_verified() {
     assert!(plain.contains("server does not support TLS"), "{plain}");
     certify(&database, &trusted).await;
 
-    let store = connect(&database, "localhost", &format!("&sslmode=verify-full{own}")).await.unwrap();
-    store.check().await.unwrap();
+    let store = connect(&database, "localhost", &format!("&sslmode=verify-full{own}")).await;
     let encrypted = "SELECT s.ssl, s.version FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) \
                      WHERE a.application_name = 'test_tls'";
-    assert_eq!(database.sql(encrypted).await, [["t", "TLSv1.3"]]);
-    drop(store);
+    let encrypted = database.sql(encrypted).await;
 
     // The certificate is for `localhost` alone.
-    let name = connect(&database, "127.0.0.1", &format!("&sslmode=verify-full{own}")).await.unwrap_err();
+    let name = connect(&database, "127.0.0.1", &format!("&sslmode=verify-full{own}")).await;
     // An authority that was not named, and those that the system trusts.
-    let unknown = connect(&database, "localhost", &format!("&sslmode=verify-full{other}")).await.unwrap_err();
-    let system = connect(&database, "localhost", "&sslmode=verify-full").await.unwrap_err();
+    let unknown = connect(&database, "localhost", &format!("&sslmode=verify-full{other}")).await;
+    let system = connect(&database, "localhost", "&sslmode=verify-full").await;
     let missing = connect(&database, "localhost", "&sslmode=verify-full&sslrootcert=/nowhere.pem").await;
     let none = roots.file("none.pem", "no certificate");
     let none = format!("&sslmode=verify-full&sslrootcert={}", none.display());
-    let none = connect(&database, "localhost", &none).await.unwrap_err();
+    let none = connect(&database, "localhost", &none).await;
     // Without TLS it goes on as before, because loopback needs none.
     let loopback = connect(&database, "127.0.0.1", "").await;
+    // Nothing before this line may panic, or the database keeps the certificate.
     reset(&database).await;
 
+    store.unwrap();
+    assert_eq!(encrypted, [["t", "TLSv1.3"]]);
+    let [name, unknown, system, none] = [name, unknown, system, none].map(Result::unwrap_err);
     assert!(name.contains("not valid for name \"127.0.0.1\""), "{name}");
     assert_eq!(name.matches("error performing TLS handshake").count(), 1, "{name}");
     for unknown in [unknown, system] {

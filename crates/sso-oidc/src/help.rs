@@ -287,7 +287,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> 
 
 /// Returns the definition of the program with one command: that of the first word that names one. A command line that
 /// this definition takes means the same to the whole definition.
-fn chosen(arguments: &[std::ffi::OsString]) -> clap::Command {
+pub(crate) fn chosen(arguments: &[std::ffi::OsString]) -> clap::Command {
     let command = arguments.iter().skip(1).find_map(|word| Command::named(word.to_str()?));
     let program = clap::Command::new("sso-oidc").version(env!("CARGO_PKG_VERSION")).propagate_version(true);
     Globals::augment_args(program).subcommand_required(true).subcommands(command)

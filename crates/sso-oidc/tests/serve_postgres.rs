@@ -261,6 +261,7 @@ fn a_password_of_libpqs_password_file_is_used_and_not_shown() {
         std::fs::write(&file, format!("127.0.0.1:*:*:*:{password}\n")).unwrap();
         std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
     };
+    let with_password = format!("{url}?schema=serve_pgpass");
     let url = format!("{user}@{place}?schema=serve_pgpass");
     let arguments = ["serve", "--store", &*url];
     let named = Program::new().var("PGPASSFILE", file.to_str().unwrap());
@@ -274,6 +275,11 @@ fn a_password_of_libpqs_password_file_is_used_and_not_shown() {
         let said = program.run(&arguments).fails(255);
         assert!(said.contains("run `chmod 600 ") && !said.contains("hunter2"), "{said}");
     }
+    // A database that needs no password is used in spite of such a file. This one needs it, and gets it elsewhere.
+    let home =
+        Program::new().var("HOME", home.path().to_str().unwrap()).var("SSO_OIDC_STORE", &with_password);
+    drop(Serving::start_as(&home, &[]));
+    write(password, 0o600);
     // A variable comes before the file.
     let both = Program::new().var("PGPASSFILE", file.to_str().unwrap()).var("PGPASSWORD", password);
     drop(Serving::start_as(&both, &arguments[1..]));

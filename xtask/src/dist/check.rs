@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::checkout::Checkout;
 use super::{Made, chroot, make};
@@ -43,10 +43,7 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn new() -> Result<Self> {
         let dir = std::env::temp_dir().join(format!("dist-check-{}", std::process::id()));
-        if dir.exists() {
-            bail!("{} is there already", dir.display());
-        }
-        fs::create_dir_all(&dir)?;
+        fs::create_dir(&dir).with_context(|| dir.display().to_string())?;
         Ok(Self(dir))
     }
 }

@@ -85,7 +85,8 @@ struct Root {
 impl Root {
     fn new(made: &Made) -> Result<Self> {
         let dir = std::env::temp_dir().join(format!("dist-root-{}", std::process::id()));
-        fs::create_dir_all(&dir)?;
+        // It must not be there, because root works in it.
+        fs::create_dir(&dir).with_context(|| dir.display().to_string())?;
         let program = format!("/{}/{PROGRAM}", made.folder);
         let image = fs::read_to_string(workspace::root().join("examples/deploy/Dockerfile"))?;
         let mut root = Self { dir, program, libraries: Vec::new(), variables: variables(&image) };

@@ -154,7 +154,7 @@ mod tests {
             shown,
             is_adapter,
             cpu: [1_000, median],
-            polls: None,
+            device: None,
             binary_bytes: 0,
             crates: 0,
             build_seconds: None,

@@ -42,7 +42,9 @@ impl Wine {
     /// Starts a Wine with an empty drive. `compiler` builds a library for it.
     pub(crate) fn start(programs: PathBuf, compiler: &str) -> Result<Self> {
         let dir = std::env::temp_dir().join(format!("portability-wine-{}", std::process::id()));
-        fs::create_dir_all(dir.join("prefix"))?;
+        for made in [&dir, &dir.join("prefix")] {
+            fs::create_dir(made).with_context(|| made.display().to_string())?;
+        }
         let loader = programs.join("wine64");
         let wine = Self { programs, loader, dir };
         // The server stays until the end, so that no test program waits for it or inherits it.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ use crate::shell::Run;
 
 /// The time limit for the pooler to listen.
 const START: Duration = Duration::from_secs(20);
+/// The program of Debian's package.
+const DEBIAN: &str = "/usr/sbin/pgbouncer";
 /// The connections to the database, fewer than those of the stores. So they are shared.
 const CONNECTIONS: usize = 4;
 
@@ -72,12 +74,15 @@ impl Pooler {
 }
 
 /// Returns the command of the pooler, which refuses to run as root.
-fn command(dir: &PathBuf) -> Result<Command> {
-    let mut command = if is_root()? { Command::new("setpriv") } else { Command::new("pgbouncer") };
+fn command(dir: &Path) -> Result<Command> {
+    // Debian's directory is in the path of root only.
+    let program = if Path::new(DEBIAN).exists() { DEBIAN } else { "pgbouncer" };
+    let mut command = Command::new(program);
     if is_root()? {
         // Unlike runuser, setpriv becomes the program, so it is ended by its process id.
+        command = Command::new("setpriv");
         let account = format!("--reuid={ACCOUNT}");
-        command.args([&account, &account.replace("uid", "gid"), "--init-groups", "pgbouncer"]);
+        command.args([&account, &account.replace("uid", "gid"), "--init-groups", program]);
     }
     command.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null());
     Ok(command)

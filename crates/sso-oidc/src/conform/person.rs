@@ -41,7 +41,7 @@ impl Person {
         let words =
             |flag, text: &Option<String>| text.as_deref().map(|text| Words::of(flag, text)).transpose();
         let is_there =
-            !settings.globals().no_input && Screen::of(settings).is_live && io::stdin().is_terminal();
+            !settings.globals().no_input && Screen::of(settings).has_reader && io::stdin().is_terminal();
         Ok(Self {
             approve: words("--approve-with", &args.approve_with)?,
             deny: words("--deny-with", &args.deny_with)?,
@@ -183,8 +183,8 @@ mod tests {
             words.run(&prompt, limit).map_err(|error| error.to_string())
         };
         let slow = format!("sh -c 'echo $$ >\"$0\"; exec sleep 600' '{}'", file.display());
-        let error = run(&slow, Duration::from_secs(1)).unwrap_err();
-        assert_eq!(error, "the command of --approve-with did not end within 1 s");
+        let error = run(&slow, Duration::from_secs(5)).unwrap_err();
+        assert_eq!(error, "the command of --approve-with did not end within 5 s");
         let process = std::fs::read_to_string(file).unwrap();
         let signal = run(&format!("sh -c 'kill -0 {}'", process.trim()), LIMIT);
         assert!(signal.unwrap_err().contains("exit status"), "the process lives");

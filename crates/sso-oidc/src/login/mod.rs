@@ -278,7 +278,7 @@ fn sign_in(
     let shown = args.show_token.then_some(&signed_in.token.access_token);
     token_event(events, &portal, store.as_ref(), signed_in.expires_in(), shown);
     // After several sign-ins their summary comes last.
-    if stored.is_ok() && store.is_some() && Screen::of(settings).is_live && !events.is_of_several() {
+    if stored.is_ok() && store.is_some() && Screen::of(settings).has_reader && !events.is_of_several() {
         say(next_step(&portal.identity, settings));
     }
     let printed = match printer {

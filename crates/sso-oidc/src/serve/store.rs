@@ -110,7 +110,7 @@ mod database {
 
     use super::password_file;
     use crate::environment::Environment;
-    use crate::exit::{Failure, chain};
+    use crate::exit::{Failure, chain, warn};
 
     pub(super) async fn apply(
         config: Config,
@@ -133,24 +133,30 @@ mod database {
         if let Some(password) = environment.get("PGPASSWORD") {
             database = database.with_password(password);
         }
-        if let Some(file) = password_file(environment) {
-            database = database.with_password_file(file).map_err(|error| failed(&error))?;
+        if let Some((file, is_named)) = password_file(environment) {
+            match database.clone().with_password_file(file) {
+                Ok(with_password) => database = with_password,
+                Err(error) if is_named => return Err(failed(&error)),
+                // The database may need no password.
+                Err(error) => warn(chain(&error)),
+            }
         }
         let store = PostgresStore::connect(database.with_capacity(config.capacity)).await;
         Ok(config.with_store(store.map_err(|error| failed(&error))?))
     }
 }
 
-/// Returns the password file of libpq. It may be missing.
+/// Returns the password file of libpq, which may be missing, and whether a variable names it.
 #[cfg(feature = "postgres")]
-fn password_file(environment: &Environment) -> Option<PathBuf> {
+fn password_file(environment: &Environment) -> Option<(PathBuf, bool)> {
     if let Some(file) = environment.path("PGPASSFILE") {
-        return Some(file.into());
+        return Some((file.into(), true));
     }
-    if cfg!(windows) {
-        return Some(Path::new(environment.path("APPDATA")?).join("postgresql/pgpass.conf"));
-    }
-    Some(environment.home()?.join(".pgpass"))
+    let file = match environment.path("APPDATA").filter(|_| cfg!(windows)) {
+        Some(data) => Path::new(data).join("postgresql/pgpass.conf"),
+        None => environment.home()?.join(".pgpass"),
+    };
+    Some((file, false))
 }
 
 /// The store in PostgreSQL is not in this program.

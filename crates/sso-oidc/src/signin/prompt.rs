@@ -164,7 +164,7 @@ impl Presenter {
         if is_unencrypted(&prompt.url) {
             words.push("Careful: the page is not encrypted, so others can read and change it.".to_owned());
         }
-        let may_read = self.screen.is_live && io::stdin().is_terminal() && is_in_foreground();
+        let may_read = self.screen.has_reader && io::stdin().is_terminal() && is_in_foreground();
         if let Some(paste) = self.paste.take().filter(|_| may_read) {
             words.push(
                 "If the browser is on another machine, paste the address that it ends at here.".to_owned(),
@@ -389,7 +389,8 @@ mod tests {
             .with_complete_uri(format!("{uri}?user_code=PMPJ-VZCJ"))
     }
 
-    const LIVE: Screen = Screen { is_live: true, has_unicode: true, size: (80, 24), colored: false };
+    const LIVE: Screen =
+        Screen { has_reader: true, is_live: true, has_unicode: true, size: (80, 24), colored: false };
 
     #[test]
     fn the_prompt_with_its_qr_code_and_status_fits_80_by_24_with_the_code_last() {
@@ -435,11 +436,8 @@ mod tests {
             assert!(text.contains("?user_code=PMPJ-VZCJ") && text.contains("remote shell"));
             assert_eq!(text.trim_end().lines().last().unwrap().trim(), "PMPJ-[5mVZCJ");
         }
-        assert!(
-            presenter(Screen { is_live: false, ..LIVE }, QrChoice::Always)
-                .device_text(&prompt(), None)
-                .contains('█')
-        );
+        let always = presenter(Screen { is_live: false, ..LIVE }, QrChoice::Always);
+        assert!(always.device_text(&prompt(), None).contains('█'));
     }
 
     #[test]

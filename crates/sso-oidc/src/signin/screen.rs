@@ -1,5 +1,7 @@
 //! The capabilities of standard error.
 
+use std::io::IsTerminal as _;
+
 use terminal_size::terminal_size_of;
 
 use crate::console::takes_escapes;
@@ -12,7 +14,9 @@ const USUAL_WIDTH: usize = 80;
 /// The capabilities of standard error, where all messages of a sign-in go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Screen {
-    /// Whether it is an interactive terminal with cursor control.
+    /// Whether a person may be before it.
+    pub(crate) has_reader: bool,
+    /// Whether it is such a terminal with cursor control.
     pub(crate) is_live: bool,
     /// Whether it shows block characters.
     pub(crate) has_unicode: bool,
@@ -32,7 +36,8 @@ impl Screen {
         let stderr = std::io::stderr();
         let size =
             terminal_size_of(&stderr).map_or((0, 0), |(width, height)| (width.0.into(), height.0.into()));
-        Self::new(environment, takes_escapes(&stderr), size, colored)
+        let screen = Self::new(environment, stderr.is_terminal(), size, colored);
+        Self { is_live: screen.is_live && takes_escapes(&stderr), ..screen }
     }
 
     /// Returns the terminal's current columns, or the usual width if unknown.
@@ -48,7 +53,8 @@ impl Screen {
             environment.first(&["LC_ALL", "LC_CTYPE", "LANG"]).unwrap_or_default().to_ascii_lowercase();
         let has_unicode =
             cfg!(any(windows, target_os = "macos")) || locale.contains("utf-8") || locale.contains("utf8");
-        Self { is_live: is_terminal && !is_dumb, has_unicode, size, colored }
+        let has_reader = is_terminal && !is_dumb;
+        Self { has_reader, is_live: has_reader, has_unicode, size, colored }
     }
 }
 

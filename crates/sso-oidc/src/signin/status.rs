@@ -284,7 +284,8 @@ mod tests {
 
     #[test]
     fn a_reminder_comes_if_the_sign_in_still_waits_and_an_end_does_not_wait_for_it() {
-        let screen = Screen { is_live: false, has_unicode: true, size: (80, 24), colored: false };
+        let screen =
+            Screen { has_reader: false, is_live: false, has_unicode: true, size: (80, 24), colored: false };
         let line = StatusLine::new(screen);
         assert!(line.aside().is_outlasted(Duration::from_millis(1)));
         let aside = line.aside();

@@ -18,6 +18,7 @@ use super::{ServeArgs, store};
 use crate::cli::Cli;
 use crate::environment::Environment;
 use crate::exit::{Failure, warn};
+use crate::help::chosen;
 
 /// The name of the command.
 const SERVE: &str = "serve";
@@ -103,8 +104,9 @@ pub(crate) fn merged(arguments: Vec<OsString>, environment: &Environment) -> Res
     if !arguments.iter().any(|argument| argument == SERVE) {
         return as_it_is(arguments);
     }
-    let lenient = Cli::command().ignore_errors(true).try_get_matches_from(&arguments);
-    let Some(matches) = lenient.as_ref().ok().and_then(|matches| matches.subcommand_matches(SERVE)) else {
+    let lenient = chosen(&arguments).ignore_errors(true).try_get_matches_from(&arguments);
+    let chosen = lenient.as_ref().ok().and_then(ArgMatches::subcommand);
+    let Some((SERVE, matches)) = chosen else {
         return as_it_is(arguments);
     };
     let flags = Flags::new();
