@@ -1,8 +1,7 @@
 //! WebAssembly: the pure crates, in Node.
 //!
-//! In a browser there is no system (`wasm32-unknown-unknown`): a test program has no output there, and only
-//! the unit tests need neither a file nor randomness. With WASI (`wasm32-wasip1`) all tests without threads run, and
-//! say so.
+//! In a browser there is no system (`wasm32-unknown-unknown`): a test program has no output there, and only the unit
+//! tests need neither a file nor randomness. With WASI (`wasm32-wasip1`) all tests without threads run, and say so.
 
 use std::path::{Path, PathBuf};
 
