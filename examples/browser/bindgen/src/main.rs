@@ -32,6 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .input_path(wasm)
         .web(true)?
         .omit_default_module_path(false)
+        // The names of functions are a third of the file.
+        .remove_name_section(true)
+        .remove_producers_section(true)
         .typescript(false)
         .generate(directory)?;
     Ok(())
