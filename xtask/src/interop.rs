@@ -18,7 +18,7 @@ use crate::shell::Run;
 use crate::{dist, peers, workspace};
 
 /// The time limit. Each scenario waits a few seconds for real intervals and expiries.
-const LIMIT: Duration = Duration::from_secs(660);
+const LIMIT: Duration = Duration::from_secs(900);
 /// The time limit of a first install on a slow network.
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
