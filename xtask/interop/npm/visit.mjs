@@ -18,11 +18,21 @@ try {
   // What the page's policy forbids appears here, among the answers that are no success.
   page.on('console', (message) => message.text().includes('Security Policy') && errors.push(message.text()));
   page.on('request', (request) => request.method() === 'POST' && paths.push(new URL(request.url()).pathname));
-  page.on('response', async (response) => {
-    if (response.status() === 200 && response.url().endsWith('/token') && response.request().method() === 'POST') {
-      tokens.push((await response.json()).accessToken);
+  // Each response is held while its body is read: the browser forgets bodies that the page has read.
+  const cdp = await page.createCDPSession();
+  cdp.on('Fetch.requestPaused', async ({ requestId, request, responseStatusCode }) => {
+    try {
+      if (request.method === 'POST' && responseStatusCode === 200) {
+        const { body, base64Encoded } = await cdp.send('Fetch.getResponseBody', { requestId });
+        tokens.push(JSON.parse(base64Encoded ? atob(body) : body).accessToken);
+      }
+    } catch (error) {
+      errors.push(String(error));
     }
+    // It may have been cancelled meanwhile.
+    await cdp.send('Fetch.continueResponse', { requestId }).catch(() => {});
   });
+  await cdp.send('Fetch.enable', { patterns: [{ urlPattern: '*/token', requestStage: 'Response' }] });
   await page.goto(url, { waitUntil: 'load' });
   await page.click('#start');
   const text = (id) => page.$eval(id, (element) => element.textContent);
