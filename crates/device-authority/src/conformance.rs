@@ -107,6 +107,7 @@ checks! {
     operations::approvals, "who approved, and when, is known of every token of the sign-in";
     operations::introspection, "a token of either kind is active for its own client, until its sign-in ends";
     operations::browser, "a browser's code is good once, and its form brings the same code twice";
+    operations::graced, "a device code in its grace brings the same tokens again";
     operations::pending, "a device is pending until it is decided on";
     operations::user_codes, "a decision with a user code in use is repeated, and commits nothing after five times";
     operations::dropped, "an operation whose future is dropped is done as a whole or not at all";

@@ -128,7 +128,7 @@ pub use policy::{GuessLimit, Rotation, ServerPolicy, SlowDown};
 pub use proof::{RegistrationKey, WeakKey, recognize_client};
 pub use record::{
     AccessRecord, AuthorizationStatus, ClientRecord, CodeRecord, CodeStatus, DeviceRecord, DeviceState,
-    Issued, RefreshRecord, UsedToken,
+    FirstUse, Issued, RefreshRecord, UsedToken,
 };
 pub use register::{granted_registration, register_client, register_oauth_client};
 pub use revoke::revoke_token;

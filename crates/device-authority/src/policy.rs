@@ -150,6 +150,7 @@ impl GuessLimit {
 ///     .with_interval(Duration::from_secs(5))
 ///     .with_slow_down(SlowDown::Strict)
 ///     .with_device_ttl(minutes(15))
+///     .with_device_grace(minutes(1))
 ///     .with_code_ttl(minutes(5))
 ///     .with_remember_expired(minutes(1))
 ///     .with_registration_ttl(minutes(60))
@@ -173,6 +174,11 @@ pub struct ServerPolicy {
     pub interval: Duration,
     /// The life of a device code and its user code. Default: 600 s.
     pub device_ttl: Duration,
+    /// The time for which a device code that brought tokens brings the same ones again, counted from its first use.
+    /// With one, a client that lost the response needs no second approval: its connection broke, or the server ended.
+    /// Without one, a code is good once, and its second use revokes the tokens. Default: none. RFC 8628 decides
+    /// neither way. For authorization codes RFC 6749 §4.1.2 does: they are good once.
+    pub device_grace: Duration,
     /// The life of an authorization code. Default: 60 s. RFC 6749 §4.1.2 recommends at most ten minutes. A
     /// program redeems its code at once, so a longer life helps only an attacker.
     pub code_ttl: Duration,
@@ -227,6 +233,7 @@ impl Default for ServerPolicy {
         Self {
             interval: Duration::from_secs(1),
             device_ttl: Duration::from_secs(600),
+            device_grace: Duration::ZERO,
             code_ttl: Duration::from_secs(60),
             registration_ttl: DAYS_90,
             registration_key: None,
@@ -259,6 +266,13 @@ impl ServerPolicy {
     #[must_use]
     pub const fn with_device_ttl(mut self, ttl: Duration) -> Self {
         self.device_ttl = ttl;
+        self
+    }
+
+    /// Returns the same policy with this grace period of redeemed device codes.
+    #[must_use]
+    pub const fn with_device_grace(mut self, grace: Duration) -> Self {
+        self.device_grace = grace;
         self
     }
 

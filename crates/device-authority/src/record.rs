@@ -130,9 +130,13 @@ pub struct DeviceState {
     pub polls: u32,
     /// Whether the one early poll of [`crate::SlowDown::Grace`] was used.
     pub grace_used: bool,
-    /// Who approved, and when, until the token is issued.
+    /// Who approved, and when, until the token is issued. With a [`FirstUse`] it stays, for the ID token of a repeated
+    /// response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authentication: Option<Box<Authentication>>,
+    /// The first use of the code, while [`crate::ServerPolicy::device_grace`] accepts it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_use: Option<Box<FirstUse>>,
 }
 
 impl DeviceState {
@@ -145,6 +149,7 @@ impl DeviceState {
             polls: 0,
             grace_used: false,
             authentication: None,
+            first_use: None,
         }
     }
 }
@@ -323,6 +328,16 @@ pub struct AccessRecord {
     pub authentication: Option<Box<Authentication>>,
     /// The expiry, when the record may be forgotten.
     pub expires_at: Moment,
+}
+
+/// The first use of a device code, which brought the tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FirstUse {
+    /// What derives the tokens from the code, for a second use of it.
+    pub seed: Seed,
+    /// The time of the use.
+    pub at: Moment,
 }
 
 /// A refresh token that was used and has a successor.

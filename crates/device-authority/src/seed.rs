@@ -1,4 +1,4 @@
-//! The derivation of a refresh token's successor.
+//! The derivation of tokens from the secret that asks for them.
 
 use core::fmt;
 
@@ -9,11 +9,11 @@ use sha2::{Digest as _, Sha512};
 use crate::entropy::{base64url, random};
 use crate::{Entropy, NoEntropy, Selector};
 
-/// The key that makes a refresh token's successor from the token. A token that is used twice in its grace gets
-/// the same successor twice, and no record holds a token.
+/// The key that makes new tokens from a secret: a refresh token's successor, or the first tokens of a device code. A
+/// secret that is used twice in its grace gets the same tokens twice, and no record holds a token.
 ///
-/// Only the holder of the token and of its record can derive the successor. In the grace, the service would give it
-/// to the holder of the token alone.
+/// Only the holder of the secret and of its record can derive them. In the grace, the service would give them to the
+/// holder of the secret alone.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seed(#[serde(with = "crate::hex")] [u8; 32]);
 
@@ -29,6 +29,33 @@ impl Seed {
         let fresh = base64url(&digest);
         let kept = token.expose().get(..Selector::LEN).unwrap_or_default();
         Secret::new([kept, fresh.get(Selector::LEN..).unwrap_or_default()].concat())
+    }
+
+    /// Returns a source of bytes that are the same for the same code each time.
+    pub(crate) const fn entropy_of<'a>(&'a self, code: &'a Secret) -> Derived<'a> {
+        Derived { seed: self, code, blocks: 0 }
+    }
+}
+
+/// The bytes of [`Seed::entropy_of`]. Each block of 64 is a digest of the seed, the number of the block and the code.
+pub(crate) struct Derived<'a> {
+    seed: &'a Seed,
+    code: &'a Secret,
+    blocks: u32,
+}
+
+impl Entropy for Derived<'_> {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        for part in bytes.chunks_mut(64) {
+            let block = Sha512::new()
+                .chain_update(self.seed.0)
+                .chain_update(self.blocks.to_be_bytes())
+                .chain_update(self.code.expose())
+                .finalize();
+            self.blocks = self.blocks.wrapping_add(1);
+            part.iter_mut().zip(block).for_each(|(byte, derived)| *byte = derived);
+        }
+        Ok(())
     }
 }
 

@@ -7,8 +7,8 @@ use crate::first_token::{Approved, first_token};
 use crate::moment::whole_seconds;
 use crate::{
     AccessRecord, Authentication, AuthorizationStatus, Change, ClientRecord, Decision, DeviceRecord,
-    DeviceState, Entropy, Fingerprint, Issued, Moment, Records, Selector, ServerPolicy, SlowDown, code, pace,
-    refresh,
+    DeviceState, Entropy, Fingerprint, FirstUse, Issued, Moment, Records, Seed, Selector, ServerPolicy,
+    SlowDown, code, pace, refresh,
 };
 
 /// Exchanges a grant for tokens, or returns the fault.
@@ -25,9 +25,10 @@ use crate::{
 ///    §4.6, RFC 9700 §4.8.2). This check comes early, so a client with a PKCE bug gets the error at its first
 ///    poll. It changes nothing: the code stays valid for the client with the verifier. An attacker with only
 ///    the code can neither use it nor revoke its tokens.
-/// 3. The code is unused: `InvalidGrantException`. All tokens of its sign-in are revoked, since one of the two
-///    users is an attacker. RFC 6749 §4.1.2 asks for that with authorization codes. It needs the code's record, which
-///    is kept for [`ServerPolicy::remember_expired`] after the code's expiry.
+/// 3. The code is unused, or in its [`ServerPolicy::device_grace`]: else `InvalidGrantException`. All tokens of its
+///    sign-in are revoked then, since one of the two users is an attacker. RFC 6749 §4.1.2 asks for that with
+///    authorization codes. It needs the code's record, which is kept for [`ServerPolicy::remember_expired`] after the
+///    code's expiry.
 /// 4. The code has not expired: `ExpiredTokenException`.
 /// 5. It was not denied: `AccessDeniedException`.
 /// 6. It was approved: the token, and the code is spent. An approved device gets no `slow_down` for an early
@@ -85,7 +86,8 @@ pub fn create_token(
     entropy: &mut dyn Entropy,
 ) -> Decision<Token> {
     let mut decision = exchange(policy, records, request, now, entropy);
-    if let Ok(token) = &decision.reply {
+    let is_repeated = records.device.is_some_and(|device| device.state.first_use.is_some());
+    if let (Ok(token), false) = (&decision.reply, is_repeated) {
         let start_url = match (records.device, records.refresh) {
             (Some(device), _) => device.start_url.as_deref(),
             (None, Some(family)) => family.start_url.as_deref(),
@@ -134,7 +136,7 @@ fn exchange(
             });
             let Some(device) = device else { return Decision::refuse(invalid_grant()) };
             match prove(device.code_challenge.as_deref(), code_verifier.as_ref()) {
-                Ok(()) => poll(policy, client, device, now, entropy),
+                Ok(()) => poll(policy, client, device, device_code, now, entropy),
                 Err(fault) => Decision::refuse(fault),
             }
         }
@@ -174,6 +176,7 @@ fn poll(
     policy: &ServerPolicy,
     client: &ClientRecord,
     device: &DeviceRecord,
+    offered: &Secret,
     now: Moment,
     entropy: &mut dyn Entropy,
 ) -> Decision<Token> {
@@ -190,32 +193,17 @@ fn poll(
         );
     }
     match status {
-        AuthorizationStatus::Redeemed(issued) => {
-            Decision::new(Err(invalid_grant()), issued.map(Issued::revocation).into_iter().collect())
-        }
+        AuthorizationStatus::Redeemed(issued) => match repeated(policy, client, device, offered, now) {
+            Some(reply) => Decision::new(reply, Vec::new()),
+            None => Decision::new(Err(invalid_grant()), issued.map(Issued::revocation).into_iter().collect()),
+        },
         _ if device.is_expired_at(now) => Decision::refuse(
             Fault::new(FaultCode::ExpiredToken).with_description("The device code has expired"),
         ),
         AuthorizationStatus::Denied => {
             Decision::refuse(Fault::new(FaultCode::AccessDenied).with_description("The request was denied"))
         }
-        AuthorizationStatus::Approved => {
-            let approved = Approved {
-                scope: &device.scope,
-                start_url: device.start_url.as_deref(),
-                authentication: device.state.authentication.as_deref(),
-            };
-            match first_token(policy, client, &approved, now, entropy) {
-                Err(fault) => Decision::refuse(fault),
-                Ok((token, family)) => {
-                    let status = AuthorizationStatus::Redeemed(Issued::of(&token));
-                    let state = DeviceState { status, authentication: None, ..device.state.clone() };
-                    let mut changes = vec![Change::SetDevice { device: selector, state }];
-                    changes.extend(family.map(Change::PutRefresh));
-                    Decision::new(Ok(token), changes)
-                }
-            }
-        }
+        AuthorizationStatus::Approved => redeem(policy, client, device, offered, now, entropy),
         AuthorizationStatus::Pending | AuthorizationStatus::Expired => {
             let (too_early, state) = pace::polled(&device.state, policy.slow_down, now);
             let fault = if too_early {
@@ -226,6 +214,58 @@ fn poll(
             Decision::new(Err(fault), vec![Change::SetDevice { device: selector, state }])
         }
     }
+}
+
+/// Spends an approved code.
+fn redeem(
+    policy: &ServerPolicy,
+    client: &ClientRecord,
+    device: &DeviceRecord,
+    offered: &Secret,
+    now: Moment,
+    entropy: &mut dyn Entropy,
+) -> Decision<Token> {
+    let has_grace = !policy.device_grace.is_zero();
+    let first_use = match has_grace.then(|| Seed::random(entropy)).transpose() {
+        Ok(seed) => seed.map(|seed| Box::new(FirstUse { seed, at: now })),
+        Err(none) => return Decision::refuse(none.into()),
+    };
+    let approved = Approved::of(device);
+    let issued = match &first_use {
+        Some(first) => first_token(policy, client, &approved, now, &mut first.seed.entropy_of(offered)),
+        None => first_token(policy, client, &approved, now, entropy),
+    };
+    match issued {
+        Err(fault) => Decision::refuse(fault),
+        Ok((token, family)) => {
+            let status = AuthorizationStatus::Redeemed(Issued::of(&token));
+            let authentication = device.state.authentication.clone().filter(|_| has_grace);
+            let state = DeviceState { status, authentication, first_use, ..device.state.clone() };
+            let mut changes = vec![Change::SetDevice { device: device.device_code.selector(), state }];
+            changes.extend(family.map(Change::PutRefresh));
+            Decision::new(Ok(token), changes)
+        }
+    }
+}
+
+/// Returns the response of the code's first use again, in its grace and while the access token lives. Nothing new is
+/// issued, so a token that was revoked meanwhile stays revoked.
+fn repeated(
+    policy: &ServerPolicy,
+    client: &ClientRecord,
+    device: &DeviceRecord,
+    offered: &Secret,
+    now: Moment,
+) -> Option<Result<Token, Fault>> {
+    let first = device.state.first_use.as_ref().filter(|first| now < first.at.after(policy.device_grace))?;
+    let mut entropy = first.seed.entropy_of(offered);
+    let (mut token, _) = match first_token(policy, client, &Approved::of(device), first.at, &mut entropy) {
+        Ok(issued) => issued,
+        Err(fault) => return Some(Err(fault)),
+    };
+    let left = token.expires_in?.saturating_sub(now.since(first.at));
+    token.expires_in = Some(whole_seconds(left));
+    (!left.is_zero()).then_some(Ok(token))
 }
 
 /// Returns the fault of an early poll. A standard client increases its interval by itself (RFC 8628 §3.5).

@@ -28,8 +28,13 @@ fn post(address: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
     Some((status, serde_json::from_str(body).ok()?))
 }
 
-fn serve(store: &Path) -> Serving {
-    Serving::start(&["--store", store.to_str().unwrap(), "--approve", "auto", "--refresh", "strict"])
+/// The time in which a spent device code brings its tokens again.
+const NO_GRACE: &str = "0";
+const GRACE: &str = "10m";
+
+fn serve(store: &Path, grace: &str) -> Serving {
+    let store = store.to_str().unwrap();
+    Serving::start(&["--store", store, "--approve", "auto", "--refresh", "strict", "--device-grace", grace])
 }
 
 /// The number of servers to kill: `STORE_KILLS`, or twenty.
@@ -42,6 +47,8 @@ fn kills() -> u64 {
 struct Device {
     code: String,
     tokens: usize,
+    /// Its access token.
+    token: Option<String>,
     /// Whether a poll got no response, so that its token may be lost.
     is_cut: bool,
 }
@@ -49,6 +56,7 @@ struct Device {
 /// A client that signs devices in, one after the other, at servers that are killed.
 struct Tool {
     client: Value,
+    grace: &'static str,
     devices: Vec<Device>,
 }
 
@@ -63,11 +71,14 @@ impl Tool {
     /// Polls for a device once. Returns `None` if the server is gone.
     fn poll(&self, address: &str, device: &mut Device) -> Option<()> {
         match post(address, "/token", &self.grant(&device.code)) {
-            Some((200, _)) => device.tokens += 1,
+            Some((200, token)) => {
+                device.token = token["accessToken"].as_str().map(str::to_owned);
+                device.tokens += 1;
+            }
             Some((_, fault)) => {
+                assert_eq!(self.grace, NO_GRACE, "a token was lost: {fault}");
                 assert_eq!(fault["error"], "invalid_grant", "an approval was lost: {fault}");
                 assert!(device.is_cut || device.tokens == 1, "a code was spent without a token");
-                device.is_cut = false;
             }
             None => {
                 device.is_cut = true;
@@ -99,12 +110,21 @@ impl Tool {
 
 #[test]
 fn a_server_that_is_killed_loses_no_approval_and_grants_no_code_twice() {
+    devices_at_servers_that_are_killed(NO_GRACE);
+}
+
+#[test]
+fn with_a_grace_no_device_loses_its_token_with_a_server_that_is_killed() {
+    devices_at_servers_that_are_killed(GRACE);
+}
+
+fn devices_at_servers_that_are_killed(grace: &'static str) {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("store");
-    let mut tool = Tool { client: Value::Null, devices: Vec::new() };
+    let mut tool = Tool { client: Value::Null, grace, devices: Vec::new() };
     let mut cut = 0;
     for kill in 0..kills() {
-        let mut serving = serve(&store);
+        let mut serving = serve(&store, grace);
         let address = serving.address().to_owned();
         if tool.client.is_null() {
             let ask = json!({"clientName": "tool", "clientType": "public", "scopes": ["sso:account:access"]});
@@ -128,13 +148,20 @@ fn a_server_that_is_killed_loses_no_approval_and_grants_no_code_twice() {
             serving.child.wait().unwrap();
         });
     }
-    let serving = serve(&store);
+    let serving = serve(&store, grace);
     let address = serving.address();
     let granted = tool.devices.iter().filter(|device| device.tokens == 1).count();
     for device in tool.devices.iter().rev().take(50) {
-        let (status, fault) = post(address, "/token", &tool.grant(&device.code)).unwrap();
-        let may_be_granted = device.is_cut && status == 200;
-        assert!(may_be_granted || fault["error"] == "invalid_grant", "granted twice: {status}");
+        let (status, body) = post(address, "/token", &tool.grant(&device.code)).unwrap();
+        match &device.token {
+            None => assert!(device.is_cut, "a device was left alone"),
+            Some(_) if grace == NO_GRACE => {
+                assert_eq!(body["error"], "invalid_grant", "granted twice: {status}")
+            }
+            Some(token) => {
+                assert_eq!(body["accessToken"].as_str(), Some(&**token), "another grant: {status}")
+            }
+        }
     }
     println!("{} devices, {granted} granted, {cut} cut by {} kills", tool.devices.len(), kills());
     assert!(granted > 0);
@@ -145,12 +172,12 @@ fn a_second_server_at_one_file_is_refused_and_told_why() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("store");
     let path = store.to_str().unwrap();
-    let serving = serve(&store);
+    let serving = serve(&store, NO_GRACE);
     let said = run(&["serve", "--store", path]).fails(255);
     assert!(said.contains("is in use by another process") && said.contains(path), "{said}");
     drop(serving);
     // The end of the first one frees the file.
-    drop(serve(&store));
+    drop(serve(&store, NO_GRACE));
 }
 
 #[cfg(unix)]

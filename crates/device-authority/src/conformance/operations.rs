@@ -154,6 +154,25 @@ pub(super) async fn browser(mut bench: Bench<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
+pub(super) async fn graced(mut bench: Bench<'_>) -> Result<(), Broken> {
+    bench.policy.device_grace = Duration::from_secs(30);
+    let client = bench.register().await?;
+    let device = bench.start(&client).await?;
+    bench.approve(&device.user_code).await?;
+    let grant = Grant::device_code(device.device_code);
+    let first = bench.redeem(&client, grant.clone()).await?;
+    bench.wait(Duration::from_secs(29));
+    let again = bench.redeem(&client, grant.clone()).await?;
+    let tokens = [&first, &again].map(|token| (&token.access_token, &token.refresh_token));
+    ensure!(tokens.first() == tokens.last(), "a repeated request brought other tokens");
+    let known = bench.store.recognize_token(&again.access_token, bench.now).await?;
+    ensure!(known.is_ok(), "a repeated request ended the token: {known:?}");
+    bench.wait(Duration::from_secs(1));
+    let replay = bench.present(&client, grant).await?;
+    ensure!(replay.reply.is_err() && replay.ends_sign_in, "a code outlives its grace: {replay:?}");
+    Ok(())
+}
+
 pub(super) async fn pending(mut bench: Bench<'_>) -> Result<(), Broken> {
     let client = bench.register().await?;
     let device = bench.start(&client).await?;

@@ -195,3 +195,90 @@ fn a_request_whose_records_do_not_exist_is_refused_and_changes_nothing() {
     assert_eq!(fault(decision.reply), FaultCode::InvalidClient);
     assert!(decision.changes.is_empty());
 }
+
+fn with_grace(seconds: u64) -> Bench {
+    Bench::new(off().with_device_grace(Duration::from_secs(seconds)))
+}
+
+#[test]
+fn a_device_code_in_its_grace_brings_the_same_tokens_again() {
+    for scoped in [true, false] {
+        let mut bench = with_grace(30);
+        let client = if scoped { bench.scoped_client() } else { bench.client() };
+        let device = bench.start(&client).unwrap();
+        bench.person(&device.user_code, UserDecision::APPROVE);
+        let first = bench.poll(&client, &device.device_code).unwrap();
+        bench.wait(29.5);
+        let again = bench.poll(&client, &device.device_code).unwrap();
+        assert_eq!(again.access_token, first.access_token);
+        assert_eq!((again.refresh_token.clone(), again.scope), (first.refresh_token, first.scope));
+        // 29.5 s of its life have passed, and the wire rounds up.
+        assert_eq!(again.expires_in, first.expires_in.map(|life| life - Duration::from_secs(29)));
+        assert!(bench.store.recognize_token(&again.access_token, bench.now).is_ok());
+        if let Some(refresh_token) = again.refresh_token {
+            assert!(bench.refresh(&client, &refresh_token).is_ok());
+        }
+    }
+}
+
+#[test]
+fn after_its_grace_a_second_use_of_a_device_code_revokes_its_tokens() {
+    let mut bench = with_grace(30);
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    bench.person(&device.user_code, UserDecision::APPROVE);
+    let token = bench.poll(&client, &device.device_code).unwrap();
+    bench.wait(30.0);
+    assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::InvalidGrant);
+    assert!(bench.store.recognize_token(&token.access_token, bench.now).is_err());
+}
+
+#[test]
+fn the_grace_of_a_device_code_outlasts_the_code() {
+    let mut bench = with_grace(30);
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    bench.person(&device.user_code, UserDecision::APPROVE);
+    bench.wait(599.0);
+    let first = bench.poll(&client, &device.device_code).unwrap();
+    bench.wait(10.0);
+    assert_eq!(bench.poll(&client, &device.device_code).unwrap().access_token, first.access_token);
+}
+
+#[test]
+fn a_token_that_has_expired_is_not_brought_again() {
+    let mut bench =
+        Bench::new(off().with_device_grace(Duration::from_secs(30)).with_access_ttl(Duration::from_secs(20)));
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    bench.person(&device.user_code, UserDecision::APPROVE);
+    bench.poll(&client, &device.device_code).unwrap();
+    bench.wait(19.0);
+    assert_eq!(bench.poll(&client, &device.device_code).unwrap().expires_in, Some(Duration::from_secs(1)));
+    bench.wait(1.0);
+    assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::InvalidGrant);
+}
+
+#[test]
+fn a_token_that_was_revoked_is_not_alive_again_when_its_code_is_repeated() {
+    let mut bench = with_grace(30);
+    let client = bench.client();
+    let device = bench.start(&client).unwrap();
+    bench.person(&device.user_code, UserDecision::APPROVE);
+    let token = bench.poll(&client, &device.device_code).unwrap();
+    bench.store.logout(&token.access_token, bench.now).unwrap();
+    let again = bench.poll(&client, &device.device_code).unwrap();
+    assert_eq!(again.access_token, token.access_token);
+    assert!(bench.store.recognize_token(&again.access_token, bench.now).is_err());
+}
+
+#[test]
+fn the_grace_of_a_device_code_is_for_its_client_alone() {
+    let mut bench = with_grace(30);
+    let (owner, another) = (bench.client(), bench.client());
+    let device = bench.start(&owner).unwrap();
+    bench.person(&device.user_code, UserDecision::APPROVE);
+    bench.poll(&owner, &device.device_code).unwrap();
+    assert_eq!(fault(bench.poll(&another, &device.device_code)), FaultCode::InvalidGrant);
+    assert!(bench.poll(&owner, &device.device_code).is_ok(), "the attempt has cost the owner nothing");
+}

@@ -175,6 +175,21 @@ fn a_refusal_has_no_id_token() {
 }
 
 #[test]
+fn a_device_code_in_its_grace_brings_an_id_token_of_the_same_person_again() {
+    let mut bench = Bench::new(ServerPolicy::default().with_device_grace(Duration::from_secs(30)));
+    let client = device_client(&mut bench, &["openid"]);
+    let device = bench.start(&client).unwrap();
+    let grant = Grant::device_code(device.device_code);
+    bench.person(&device.user_code, ada());
+    let (first, claims) = granted(present(&mut bench, &client, grant.clone(), &[]));
+    bench.wait(5.0);
+    let (again, later) = granted(present(&mut bench, &client, grant, &[]));
+    assert_eq!(again.access_token, first.access_token);
+    let (claims, later) = (claims.unwrap(), later.unwrap());
+    assert_eq!((later.authentication, later.issued_at), (claims.authentication, claims.issued_at + 5));
+}
+
+#[test]
 fn the_access_token_that_the_server_sends_is_the_one_that_is_hashed() {
     let mut bench = Bench::new(ServerPolicy::default());
     let client = device_client(&mut bench, &["openid"]);

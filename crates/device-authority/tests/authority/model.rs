@@ -17,13 +17,14 @@ const DEVICES: usize = 3;
 const SOURCES: usize = 3;
 
 /// The variants of a policy.
-type Modes = (SlowDown, Rotation);
+type Modes = (SlowDown, Rotation, bool);
 
-fn rules((slow_down, rotation): Modes) -> Rules {
+fn rules((slow_down, rotation, is_graced): Modes) -> Rules {
     Rules {
         slow_down,
         rotation,
         rotation_grace: 6_000,
+        device_grace: if is_graced { 4_000 } else { 0 },
         interval: 5_000,
         device_ttl: 60_000,
         remember: 30_000,
@@ -146,7 +147,10 @@ fn histories() -> impl Strategy<Value = (Modes, Vec<Op>)> {
         1 => story_of_a_code(),
         1 => story_of_a_family(),
     ];
-    ((slow_down, rotation), prop::collection::vec(steps, 0..50).prop_map(|steps| steps.concat()))
+    (
+        (slow_down, rotation, any::<bool>()),
+        prop::collection::vec(steps, 0..50).prop_map(|steps| steps.concat()),
+    )
 }
 
 /// Plays a history, and passes each response to the caller, with the device's state before.

@@ -51,6 +51,7 @@ impl Eq for SharedStore {}
 ///     .with_policy(ServerPolicy::default().with_region("eu-west-1"))
 ///     .with_interval(Duration::from_secs(5))
 ///     .with_device_ttl(Duration::from_secs(60))
+///     .with_device_grace(Duration::from_secs(30))
 ///     .with_slow_down(SlowDown::Strict)
 ///     .with_access_ttl(Duration::from_secs(900))
 ///     .with_rotation(Rotation::Reuse)

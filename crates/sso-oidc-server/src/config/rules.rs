@@ -36,6 +36,13 @@ impl Config {
         self
     }
 
+    /// Sets the grace period of redeemed device codes; see [`ServerPolicy::device_grace`].
+    #[must_use]
+    pub const fn with_device_grace(mut self, grace: Duration) -> Self {
+        self.policy.device_grace = grace;
+        self
+    }
+
     /// Sets the response to early polls; see [`ServerPolicy::slow_down`].
     #[must_use]
     pub const fn with_slow_down(mut self, slow_down: SlowDown) -> Self {

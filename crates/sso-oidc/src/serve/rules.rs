@@ -23,6 +23,11 @@ pub(super) struct RulesArgs {
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration::lifetime)]
     device_ttl: Duration,
 
+    /// How long a device code that brought tokens brings the same ones again, for a client that lost the response.
+    /// Without it a second use is refused, and ends the tokens
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration::any)]
+    device_grace: Duration,
+
     /// The lifetime of an access token, in both dialects; the real service uses 8h, or 1h if a refresh token comes
     /// with it. Those are the defaults, also for the OAuth endpoints, where a provider decides
     #[arg(long, alias = "token-ttl", value_name = "DURATION", value_parser = duration::lifetime)]
@@ -91,6 +96,7 @@ impl RulesArgs {
             .with_approval(self.approve)
             .with_interval(self.interval)
             .with_device_ttl(self.device_ttl)
+            .with_device_grace(self.device_grace)
             .with_slow_down(match self.slow_down {
                 SlowDownChoice::Always => SlowDown::Always,
                 SlowDownChoice::Strict => SlowDown::Strict,

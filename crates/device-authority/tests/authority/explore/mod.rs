@@ -22,6 +22,8 @@ const fn rules(slow_down: SlowDown, rotation: Rotation) -> Rules {
         slow_down,
         rotation,
         rotation_grace: 3_000,
+        // The two graces belong to the same kind of service.
+        device_grace: if matches!(rotation, Rotation::Grace) { 2_000 } else { 0 },
         interval: 5_000,
         device_ttl: 13_000,
         remember: 9_000,

@@ -23,6 +23,8 @@ struct Seen {
     approved: bool,
     denied: bool,
     tokens: u32,
+    /// The time of its token.
+    since: i64,
     /// Its owner sent it again after its token.
     replayed: bool,
     /// The longest interval that the store has shown.
@@ -99,7 +101,7 @@ impl Ledger {
         by: By,
         answer: &Answer,
     ) -> Result<(), &'static str> {
-        if *answer != Answer::Token {
+        if !matches!(answer, Answer::Token | Answer::SameTokens) {
             return Ok(());
         }
         let code = code.ok_or("a token for no code")?;
@@ -109,9 +111,14 @@ impl Ledger {
             () if by != By::Owner => Err("a code was accepted from another client"),
             () if !seen.approved => Err("a token without an approval of this very device"),
             () if seen.denied => Err("a token for a denied code"),
+            () if told.now >= client.ends => Err("a client was accepted after its registration's end"),
+            () if *answer == Answer::SameTokens && seen.tokens == 0 => Err("old tokens for a new code"),
+            () if *answer == Answer::SameTokens && told.now >= seen.since + told.rules.device_grace => {
+                Err("a used code was accepted after its grace")
+            }
+            () if *answer == Answer::SameTokens => Ok(()),
             () if seen.tokens > 0 => Err("a second token for one code"),
             () if told.now >= told.codes[code].expires_at => Err("a code was accepted after its end"),
-            () if told.now >= client.ends => Err("a client was accepted after its registration's end"),
             () => Ok(()),
         }
     }
@@ -135,7 +142,10 @@ impl Ledger {
             (Op::Decide { decision: Decision::Deny, .. }, Answer::Decided, Some(code)) => {
                 self.codes[code].denied = true;
             }
-            (Op::Poll { .. } | Op::Replay { .. }, Answer::Token, Some(code)) => self.codes[code].tokens += 1,
+            (Op::Poll { .. } | Op::Replay { .. }, Answer::Token, Some(code)) => {
+                self.codes[code].tokens += 1;
+                self.codes[code].since = told.now;
+            }
             (
                 Op::Poll { by: By::Owner, .. } | Op::Replay { .. },
                 Answer::Refused("invalid_grant"),

@@ -1,7 +1,9 @@
 //! Histories of an authority. The store and the reference play each step and must agree, in responses and in
 //! records. The laws are checked separately, from the responses alone.
 
+mod key;
 pub(crate) mod laws;
+mod odd;
 pub(crate) mod op;
 pub(crate) mod reference;
 pub(crate) mod transitions;
@@ -9,14 +11,14 @@ pub(crate) mod transitions;
 use core::time::Duration;
 
 use device_authority::{
-    AuthorizationStatus, Capacity, GuessLimit, Issued, Moment, NoEntropy, PersonError, Selector,
-    ServerPolicy, Source, UserDecision,
+    AuthorizationStatus, Capacity, GuessLimit, Issued, Moment, PersonError, Selector, ServerPolicy, Source,
+    UserDecision,
 };
 use oidc_proto::oauth::RevocationRequest;
-use oidc_proto::{Client, Fault, FaultCode, Grant, RegisterClientRequest, Secret, Token, grant_type};
+use oidc_proto::{Client, Fault, Grant, RegisterClientRequest, Secret, Token};
 
 use self::laws::Ledger;
-use self::op::{Answer, By, Decision, Odd, Op, Which};
+use self::op::{Answer, By, Decision, Op, Which};
 use self::reference::{Reference, Rules, Spent, Window};
 use crate::common::Bench;
 
@@ -53,6 +55,7 @@ impl World {
             .with_access_ttl(time(rules.access_ttl))
             .with_rotation(rules.rotation)
             .with_rotation_grace(time(rules.rotation_grace))
+            .with_device_grace(time(rules.device_grace))
             .with_slow_down(rules.slow_down)
             .with_guesses(guesses);
         let bench = Bench::with_capacity(policy, Capacity::default());
@@ -197,6 +200,17 @@ impl World {
         let client = self.reference.presenter(device, self.reference.codes[code].client, by);
         let grant = Grant::device_code(self.codes[code].0.clone());
         let seen = self.bench.token(&self.credentials(client, by), grant);
+        if let Ok(again) = &seen
+            && self.access.iter().any(|(first, _)| *first == again.access_token)
+        {
+            let first = match self.reference.codes[code].spent {
+                Some(Spent::Family(family)) => Some(&self.families[family][0]),
+                Some(Spent::Access(_)) | None => None,
+            };
+            let same = first == again.refresh_token.as_ref();
+            let seen = if same { Answer::SameTokens } else { Answer::Token };
+            return (seen, self.told().poll(code, client, by));
+        }
         if let Ok(Token { refresh_token: Some(refresh), .. }) = &seen {
             self.families.push(vec![refresh.clone()]);
         }
@@ -242,66 +256,6 @@ impl World {
         let family = self.reference.family_of(device)?;
         let back = if which == Which::Current { 0 } else { 1 };
         Some((family, self.families[family].iter().rev().nth(back)?.clone()))
-    }
-
-    /// Plays a request whose response does not depend on the state, except that every client expires.
-    fn odd(&mut self, odd: Odd) -> Option<(Answer, Answer)> {
-        let metadata = |bench: &mut Bench, change: fn(&mut RegisterClientRequest)| {
-            let mut ask = RegisterClientRequest::new("tool");
-            change(&mut ask);
-            bench.register(&ask).map(|_| ())
-        };
-        let client = self.clients[self.reference.client_of(0)].clone();
-        let (seen, told): (Result<(), Fault>, FaultCode) = match odd {
-            Odd::StartUrl => {
-                let seen = self.bench.start_at(&client, "ftp://x").map(|_| ());
-                // A start that is rolled back.
-                let told = if self.told().start(0) == Answer::Started {
-                    self.reference.slots[0].pop();
-                    self.reference.codes.pop();
-                    FaultCode::InvalidRequest
-                } else {
-                    FaultCode::InvalidClient
-                };
-                (seen, told)
-            }
-            Odd::ClientType => (
-                metadata(&mut self.bench, |ask| "confidential".clone_into(&mut ask.client_type)),
-                FaultCode::InvalidClientMetadata,
-            ),
-            Odd::GrantTypes => (
-                metadata(&mut self.bench, |ask| ask.grant_types = vec!["password".to_owned()]),
-                FaultCode::UnsupportedGrantType,
-            ),
-            Odd::RedirectUri => (
-                metadata(&mut self.bench, |ask| ask.redirect_uris = vec!["https://x.example".to_owned()]),
-                FaultCode::InvalidRedirectUri,
-            ),
-            Odd::Scope => {
-                (metadata(&mut self.bench, |ask| ask.scopes = vec![String::new()]), FaultCode::InvalidScope)
-            }
-            Odd::GrantNotRegistered => {
-                let code = Grant::AuthorizationCode {
-                    code: Secret::from("c"),
-                    redirect_uri: None,
-                    code_verifier: None,
-                };
-                let seen = self.bench.token(&client, code).map(|_| ());
-                let told = self.told();
-                let told = told.refuse(told.client_of(0), FaultCode::UnauthorizedClient);
-                (seen, told)
-            }
-            Odd::NoEntropy => {
-                let mut none = |_: &mut [u8]| Err(NoEntropy::new());
-                let (bench, mut ask) = (&mut self.bench, RegisterClientRequest::new("tool"));
-                ask.grant_types = vec![grant_type::DEVICE_CODE.to_owned()];
-                let seen = bench.store.register_client(&bench.policy, &ask, bench.now, &mut none);
-                (seen.map(|_| ()), FaultCode::InternalServer)
-            }
-        };
-        self.told();
-        let seen = seen.map_or_else(|fault| Answer::fault(&fault.code), |()| Answer::Registered);
-        Some((seen, Answer::fault(&told)))
     }
 
     fn credentials(&self, client: usize, by: By) -> Client {
@@ -357,6 +311,8 @@ impl World {
                     told.known
                         && state.status == status
                         && state.interval == interval
+                        && state.first_use.as_ref().map(|first| first.at)
+                            == told.spent_at.map(|at| self.moment(at))
                         && state.last_poll == told.last_poll.map(|last| self.moment(last))
                         && state.grace_used == told.forgiven
                         && record.expires_at == self.moment(told.expires_at)

@@ -90,6 +90,8 @@ pub(crate) enum Answer {
     Registered,
     Started,
     Token,
+    /// The tokens that the code has brought before.
+    SameTokens,
     Revoked,
     Refused(&'static str),
     Reviewed,

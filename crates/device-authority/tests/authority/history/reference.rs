@@ -3,8 +3,6 @@
 //! It is written from RFC 8628, RFC 9700 §4.14.2 and the crate's documentation, and shares no code with it.
 //! Time is in milliseconds.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use device_authority::{Rotation, SlowDown};
 use oidc_proto::FaultCode;
 
@@ -22,6 +20,8 @@ pub(crate) struct Rules {
     pub(crate) access_ttl: i64,
     pub(crate) rotation: Rotation,
     pub(crate) rotation_grace: i64,
+    /// The time in which a spent code brings its tokens again; zero for none.
+    pub(crate) device_grace: i64,
     pub(crate) window: i64,
     pub(crate) per_source: u32,
     pub(crate) everyone: u32,
@@ -62,6 +62,8 @@ pub(crate) struct Code {
     pub(crate) decision: Option<Decision>,
     /// The token was issued.
     pub(crate) spent: Option<Spent>,
+    /// The time of the first token, where a second use may bring it again.
+    pub(crate) spent_at: Option<i64>,
     pub(crate) interval: i64,
     pub(crate) last_poll: Option<i64>,
     pub(crate) forgiven: bool,
@@ -182,6 +184,7 @@ impl Reference {
             known: true,
             decision: None,
             spent: None,
+            spent_at: None,
             interval: self.rules.interval,
             last_poll: None,
             forgiven: false,
@@ -195,14 +198,17 @@ impl Reference {
         } else {
             self.redeem(code, client)
         };
-        answer.map_or_else(|fault| Answer::fault(&fault), |()| Answer::Token)
+        answer.unwrap_or_else(|fault| Answer::fault(&fault))
     }
 
-    fn redeem(&mut self, at: usize, client: usize) -> Result<(), FaultCode> {
-        let (now, mode) = (self.now, self.rules.slow_down);
+    fn redeem(&mut self, at: usize, client: usize) -> Result<Answer, FaultCode> {
+        let (now, mode, grace) = (self.now, self.rules.slow_down, self.rules.device_grace);
         let code = &mut self.codes[at];
         if !code.known || code.client != client {
             return Err(FaultCode::InvalidGrant);
+        }
+        if code.spent_at.is_some_and(|spent| now < spent + grace.min(self.rules.access_ttl)) {
+            return Ok(Answer::SameTokens);
         }
         if let Some(spent) = code.spent {
             match spent {
@@ -225,6 +231,7 @@ impl Reference {
             Some(Decision::Deny) => return Err(FaultCode::AccessDenied),
             Some(_) => {
                 let family = self.clients[client].scoped.then_some(self.families.len());
+                code.spent_at = (grace > 0).then_some(now);
                 code.spent = Some(family.map_or(Spent::Access(self.access.len()), Spent::Family));
                 if family.is_some() {
                     let ends = now + self.rules.family_ttl;
@@ -238,7 +245,7 @@ impl Reference {
                     });
                 }
                 self.add_access(at, family);
-                return Ok(());
+                return Ok(Answer::Token);
             }
             None => {}
         }
@@ -380,7 +387,10 @@ impl Reference {
         let clients = self.clients.iter().filter(|client| client.known).map(|client| client.ends);
         let codes = self.codes.iter().filter(|code| code.known).flat_map(|code| {
             let due = code.last_poll.map(|last| last + code.interval);
-            [Some(code.expires_at), Some(code.forgotten_from), due, code.last_poll].into_iter().flatten()
+            let graced = code.spent_at.map(|spent| spent + self.rules.device_grace);
+            [Some(code.expires_at), Some(code.forgotten_from), due, code.last_poll, graced]
+                .into_iter()
+                .flatten()
         });
         let families = self.families.iter().filter(|family| family.alive).flat_map(|family| {
             let rested = family.moved.map(|moved| moved + self.rules.rotation_grace);
@@ -391,54 +401,5 @@ impl Reference {
         let families = families.chain(access.map(|access| access.ends));
         let windows = self.guesses.iter().chain([&self.all_guesses]).flatten();
         clients.chain(codes).chain(families).chain(windows.flat_map(|window| [window.began, window.ends]))
-    }
-
-    /// Returns a key of the state: everything that a response can depend on. Times are relative to now, so
-    /// the same situation an hour later has the same key.
-    pub(crate) fn key(&self) -> u128 {
-        let half = |salt: u64| {
-            let mut hasher = DefaultHasher::new();
-            salt.hash(&mut hasher);
-            self.hash_from_now(&mut hasher);
-            u128::from(hasher.finish())
-        };
-        half(1) << 64 | half(2)
-    }
-
-    fn hash_from_now(&self, hasher: &mut impl Hasher) {
-        let from_now = |time: i64| time - self.now;
-        for (at, client) in self.clients.iter().enumerate() {
-            let slot = self.registered.iter().position(|registered| *registered == at);
-            if client.known || slot.is_some() {
-                (slot, client.known, client.scoped, from_now(client.ends)).hash(hasher);
-            }
-        }
-        for (at, code) in self.codes.iter().enumerate() {
-            let place = self.slots.iter().position(|slot| slot.iter().rev().take(2).any(|code| *code == at));
-            if place.is_none() && !code.known {
-                continue;
-            }
-            let last_poll = code.last_poll.map(from_now);
-            (place, code.known, from_now(code.expires_at), from_now(code.forgotten_from)).hash(hasher);
-            (code.decision.map(|d| d as u8), code.interval, last_poll, code.forgiven).hash(hasher);
-            let mine = self.registered.iter().position(|client| *client == code.client);
-            (mine, self.clients[code.client].known, from_now(self.clients[code.client].ends)).hash(hasher);
-            self.clients[code.client].scoped.hash(hasher);
-            match code.spent {
-                Some(Spent::Family(family)) => {
-                    let family = &self.families[family];
-                    let moved = family.moved.map(from_now);
-                    (family.alive.then(|| from_now(family.ends)), family.tokens.min(2), moved).hash(hasher);
-                }
-                Some(Spent::Access(access)) => {
-                    let access = &self.access[access];
-                    access.alive.then(|| from_now(access.ends)).hash(hasher);
-                }
-                None => {}
-            }
-        }
-        for window in self.guesses.iter().chain([&self.all_guesses]) {
-            window.map(|w| (from_now(w.began), from_now(w.ends), w.count)).hash(hasher);
-        }
     }
 }

@@ -27,7 +27,9 @@ const TABLE: &[(Names, Names, Names)] = &[
     (&["approved"], &["poll"], &["Token", "slow_down"]),
     (&["denied"], &["poll"], &["access_denied", "slow_down"]),
     (&["expired by decision", "expired"], &["poll"], &["expired_token"]),
-    (&["redeemed", "forgotten"], &["poll"], &["invalid_grant"]),
+    // Either too late, or in its grace period.
+    (&["redeemed"], &["poll"], &["invalid_grant", "SameTokens"]),
+    (&["forgotten"], &["poll"], &["invalid_grant"]),
     (CODES, &["poll of another client"], &["invalid_grant"]),
     (&["pending"], &["approve", "deny", "expire"], &["Decided"]),
     (&["approved", "denied", "redeemed"], &["approve", "deny", "expire"], &["AlreadyDecided"]),
@@ -159,6 +161,7 @@ fn word(answer: &Answer) -> Option<&'static str> {
         Answer::Registered => "Registered",
         Answer::Started => "Started",
         Answer::Token => "Token",
+        Answer::SameTokens => "SameTokens",
         Answer::Revoked => "Revoked",
         Answer::Refused(fault) => fault,
         Answer::Reviewed => "Reviewed",

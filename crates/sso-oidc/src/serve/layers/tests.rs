@@ -8,6 +8,7 @@ const SAMPLES: &[(&str, &[&str], &[&str])] = &[
     ("approve", &["after-polls=2"], &[]),
     ("interval", &["7s"], &[]),
     ("device-ttl", &["42s"], &[]),
+    ("device-grace", &["30s"], &[]),
     ("access-ttl", &["15m"], &[]),
     ("refresh-ttl", &["1h"], &[]),
     ("id-token-ttl", &["5m"], &[]),
