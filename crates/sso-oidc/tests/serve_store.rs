@@ -42,7 +42,7 @@ fn kills() -> u64 {
     std::env::var("STORE_KILLS").map_or(20, |text| text.parse().expect("a whole number"))
 }
 
-/// A device, and what its polls brought.
+/// A device, and what its polls brought: the number of different tokens.
 #[derive(Default)]
 struct Device {
     code: String,
@@ -72,8 +72,9 @@ impl Tool {
     fn poll(&self, address: &str, device: &mut Device) -> Option<()> {
         match post(address, "/token", &self.grant(&device.code)) {
             Some((200, token)) => {
-                device.token = token["accessToken"].as_str().map(str::to_owned);
-                device.tokens += 1;
+                let token = token["accessToken"].as_str().map(str::to_owned);
+                device.tokens += usize::from(device.token != token);
+                device.token = token;
             }
             Some((_, fault)) => {
                 assert_eq!(self.grace, NO_GRACE, "a token was lost: {fault}");
