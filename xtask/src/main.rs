@@ -21,6 +21,7 @@ mod interop;
 mod manual;
 mod many;
 mod msrv;
+mod musl;
 mod package;
 mod peers;
 mod portability;

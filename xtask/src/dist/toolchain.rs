@@ -3,29 +3,20 @@
 //! The installed toolchain is used if it has the standard library of the target. Otherwise Debian's builds that
 //! library, too, from the package `rust-web-src`. The C compiler of the target links.
 
+use std::env;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::PROGRAM;
 use super::checkout::Checkout;
+use crate::musl;
 use crate::shell::Run;
 
 const PROFILE: &str = "dist";
 /// Debian's toolchain, and the sources of its standard library below the sysroot.
 const DEBIAN: (&str, &str) = ("/usr/bin/cargo", "/usr/bin/rustc");
-/// The C compiler for musl.
-const MUSL: &str = "musl-gcc";
 const SOURCES: &str = "lib/rustlib/src/rust/library/std/Cargo.toml";
-
-/// Debian's unwinder for musl. The one of its C compiler needs glibc.
-const UNWINDER: &str = "/usr/lib/llvm-14/lib/libunwind.a";
-/// The one function of glibc that this unwinder calls and musl lacks. It prints the unwinder's last words.
-const FPRINTF: &str = "#include <stdarg.h>\n#include <stdio.h>\n\
-    int __fprintf_chk(FILE *file, int flag, const char *format, ...) {\n    va_list arguments;\n    \
-    va_start(arguments, format);\n    int written = vfprintf(file, format, arguments);\n    va_end(arguments);\n    \
-    return written;\n}\n";
 
 /// The licence of a part of a program that no package has.
 struct SystemPart {
@@ -130,7 +121,7 @@ impl Toolchain {
         let run = run.args(["build", "--locked", "--profile", PROFILE, "--package", PROGRAM]);
         let mut run = run.args(["--target", &self.target]).without(changes_the_build);
         let unwinder = self.unwinder(checkout)?;
-        for setting in self.settings(checkout, unwinder.as_deref()) {
+        for setting in self.settings(checkout, unwinder) {
             run = run.arg("--config").arg(setting);
         }
         if self.is_debians {
@@ -143,36 +134,23 @@ impl Toolchain {
         Ok(checkout.target_dir().join(&self.target).join(PROFILE).join(name))
     }
 
-    /// Returns a directory with an unwinder that links with musl, if the toolchain brings none.
-    fn unwinder(&self, checkout: &Checkout) -> Result<Option<PathBuf>> {
+    /// Returns the flags for an unwinder that links with musl, if the toolchain brings none.
+    fn unwinder(&self, checkout: &Checkout) -> Result<Vec<String>> {
         if !self.is_debians || !self.target.ends_with("-musl") {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let dir = checkout.target_dir().join(&self.target).join("unwinder");
-        fs::create_dir_all(&dir)?;
-        let library = dir.join("libunwind.a");
-        fs::copy(UNWINDER, &library)
-            .with_context(|| format!("{UNWINDER} (Debian: apt-get install libunwind-14-dev)"))?;
-        let (source, object) = (dir.join("fprintf.c"), dir.join("fprintf.o"));
-        fs::write(&source, FPRINTF)?;
-        Run::new(MUSL).args(["-O1", "-c", "-o"]).arg(&object).arg(&source).go()?;
-        Run::new("ar").arg("r").arg(&library).arg(&object).go()?;
-        Ok(Some(dir))
+        Ok(musl::with_unwinder(&checkout.target_dir().join(&self.target).join("unwinder"))?.into())
     }
 
     /// Returns cargo's settings for the build. They are added to those of the checkout.
-    fn settings(&self, checkout: &Checkout, unwinder: Option<&Path>) -> Vec<String> {
+    fn settings(&self, checkout: &Checkout, unwinder: Vec<String>) -> Vec<String> {
         let mut flags: Vec<String> = self
             .mapped(checkout)
             .iter()
             .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
             .collect();
         let linker = linker(&self.target);
-        if let Some(dir) = unwinder {
-            // Its sysroot has no musl. The C compiler brings one.
-            flags.push("-Clink-self-contained=no".to_owned());
-            flags.push(format!("-Lnative={}", dir.display()));
-        }
+        flags.extend(unwinder);
         let variable = format!("CARGO_TARGET_{}_LINKER", self.target.to_uppercase().replace('-', "_"));
         let list = flags.iter().map(|flag| quoted(flag)).collect::<Vec<_>>().join(", ");
         let mut settings = vec![format!("target.{}.rustflags = [{list}]", self.target)];
@@ -246,7 +224,7 @@ fn linker(target: &str) -> Option<String> {
     if target.ends_with("-linux-gnu") && !runs_on(target, &host) {
         Some(format!("{arch}-linux-gnu-gcc"))
     } else if target.ends_with("-linux-musl") && !host.ends_with("-musl") {
-        Some(MUSL.to_owned())
+        Some(musl::LINKER.to_owned())
     } else {
         None
     }
@@ -307,7 +285,7 @@ mod tests {
         let toolchain = Toolchain::of(&host().unwrap()).unwrap();
         let mapped = toolchain.mapped(&checkout);
         assert_eq!(mapped.len(), 3);
-        let settings = toolchain.settings(&checkout, None);
+        let settings = toolchain.settings(&checkout, Vec::new());
         for (from, to) in mapped {
             let flag = format!("--remap-path-prefix={}={to}", from.display());
             assert!(settings[0].contains(&quoted(&flag)), "{flag}: {settings:?}");

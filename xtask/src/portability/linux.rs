@@ -1,14 +1,15 @@
 //! Other Linux systems: ARM, whose programs run under QEMU, and programs without a shared library.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::foreign_tests;
 use super::report::Checked;
 use super::toolchain::{Toolchain, has_program, target_dir};
+use crate::musl;
 use crate::shell::Run;
 
 pub(crate) const ARM: &str = "aarch64-unknown-linux-gnu";
@@ -34,9 +35,6 @@ const NOT_UNDER_QEMU: [&str; 8] = [
 const ARM_LINKER: &str = "aarch64-linux-gnu-gcc";
 const ARM_LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 const QEMU: &str = "qemu-aarch64";
-const MUSL_LINKER: &str = "musl-gcc";
-/// Debian's unwinder for musl; its other one needs glibc.
-const UNWINDER: &str = "/usr/lib/llvm-14/lib/libunwind.a";
 
 /// The parts of the standard library.
 const PARTS: &str = "std,panic_unwind,test";
@@ -71,10 +69,10 @@ pub(crate) fn check_arm() -> Result<Result<Checked, String>> {
 
 pub(crate) fn check_musl() -> Result<Result<Checked, String>> {
     let tools = || {
-        needs(MUSL_LINKER, "apt-get install musl-tools")?;
+        needs(musl::LINKER, "apt-get install musl-tools")?;
         let toolchain = Toolchain::of(MUSL)?;
-        if toolchain.builds_std() && !Path::new(UNWINDER).is_file() {
-            return Err("no libunwind for it (Debian: apt-get install libunwind-14-dev)".to_owned());
+        if toolchain.builds_std() && !Path::new(musl::UNWINDER).is_file() {
+            return Err(format!("no libunwind for it (Debian: apt-get install {})", musl::UNWINDER_PACKAGE));
         }
         Ok(toolchain)
     };
@@ -82,17 +80,16 @@ pub(crate) fn check_musl() -> Result<Result<Checked, String>> {
         Ok(toolchain) => toolchain,
         Err(missing) => return Ok(Err(missing)),
     };
-    let unwinder = if toolchain.builds_std() { Some(unwinder()?) } else { None };
+    let flags = match toolchain.builds_std() {
+        true => musl::with_unwinder(&target_dir()?.join("musl"))?.join(" "),
+        false => String::new(),
+    };
     let linked = |run: Run| {
-        let run = run.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", MUSL_LINKER);
-        match &unwinder {
-            // The compiler's own start-up objects are those of an installed target. Debian's wrapper links no static
-            // program at a free address.
-            Some(dir) => run.env(
-                "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS",
-                format!("-Clink-self-contained=no -Ctarget-feature=+crt-static -Crelocation-model=static -Lnative={}", dir.display()),
-            ),
-            None => run,
+        let run = run.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", musl::LINKER);
+        if flags.is_empty() {
+            run
+        } else {
+            run.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS", &flags)
         }
     };
     linked(toolchain.cargo("build", PARTS)?.args(["--package", "sso-oidc"])).go()?;
@@ -113,19 +110,6 @@ pub(crate) fn check_musl() -> Result<Result<Checked, String>> {
         .ran("`demo --approve`, blocking and async, on this machine")
         .tests(&counts, "on this machine");
     Ok(Ok(checked))
-}
-
-/// Returns a directory with an unwinder that links with musl.
-fn unwinder() -> Result<PathBuf> {
-    let dir = target_dir()?.join("musl");
-    fs::create_dir_all(&dir)?;
-    let library = dir.join("libunwind.a");
-    fs::copy(UNWINDER, &library).context(UNWINDER)?;
-    let (source, object) = (dir.join("fprintf.c"), dir.join("fprintf.o"));
-    fs::write(&source, include_str!("programs/fprintf.c"))?;
-    Run::new(MUSL_LINKER).args(["-O1", "-c", "-o"]).arg(&object).arg(&source).go()?;
-    Run::new("ar").arg("r").arg(&library).arg(&object).go()?;
-    Ok(dir)
 }
 
 /// Signs in with the blocking and the async adapter.
