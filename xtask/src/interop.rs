@@ -19,6 +19,8 @@ use crate::{dist, peers, workspace};
 
 /// The time limit. Each scenario waits a few seconds for real intervals and expiries.
 const LIMIT: Duration = Duration::from_secs(900);
+/// The processes that run scenarios side by side.
+const WORKERS: &str = "4";
 /// The time limit of a first install on a slow network.
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
@@ -33,13 +35,22 @@ pub(crate) fn task(tests: &[String]) -> Result<()> {
     let run = Run::new(python).env("SSO_OIDC_PROGRAM", program).env("PYTHONDONTWRITEBYTECODE", "1");
     let run = run.env("SSO_OIDC_SBOM", sbom);
     let run = peers::all()?.into_iter().fold(run, |run, (name, path)| run.env(name, path));
-    let run = run.args(["-m", "unittest"]);
+    let run =
+        run.args(["-m", "pytest", "--verbose", "-rs", "-p", "no:cacheprovider", "--rootdir"]).arg(&scripts);
     let run = if tests.is_empty() {
-        run.args(["discover", "--verbose", "--start-directory"]).arg(&scripts)
+        // The scenarios mostly wait for real intervals.
+        run.args(["--numprocesses", WORKERS, "--dist", "worksteal"]).arg(&scripts)
     } else {
-        run.arg("--verbose").args(tests).env("PYTHONPATH", &scripts)
+        run.args(tests.iter().map(|test| scripts.join(selected(test))))
     };
     run.limit(LIMIT).go()
+}
+
+/// Returns a scenario as pytest names it: a file, and perhaps a class and a test in it.
+fn selected(test: &str) -> String {
+    let mut parts = test.split('.');
+    let file = parts.next().unwrap_or_default();
+    parts.fold(format!("{file}.py"), |selected, part| format!("{selected}::{part}"))
 }
 
 /// The most bytes of the installed program.
@@ -124,4 +135,18 @@ fn remove(dir: &Path) -> Result<()> {
         fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_is_named_by_its_file_and_its_class_and_its_test() {
+        assert_eq!(selected("test_boto3"), "test_boto3.py");
+        assert_eq!(
+            selected("test_page.Page.test_a_person_denies"),
+            "test_page.py::Page::test_a_person_denies"
+        );
+    }
 }

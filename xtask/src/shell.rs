@@ -16,6 +16,8 @@ use crate::workspace;
 const GRACE: Duration = Duration::from_secs(10);
 /// The polling interval for a child with a time limit.
 const GLANCE: Duration = Duration::from_millis(50);
+/// The least time of a command that is printed.
+const WORTH_SAYING: Duration = Duration::from_secs(5);
 /// The most lines of a log that an error shows.
 const MOST_LINES: usize = 120;
 
@@ -104,10 +106,15 @@ impl Run {
     /// Prints the command, runs it with our output, and fails if it fails.
     pub(crate) fn go(mut self) -> Result<()> {
         println!("   $ {}", self.shown);
+        let began = Instant::now();
         let child = self.command.spawn().with_context(|| format!("cannot start `{}`", self.shown))?;
         let status = wait(child, self.limit).with_context(|| format!("`{}`", self.shown))?;
         if !status.success() {
             bail!("`{}` failed: {status}", self.shown);
+        }
+        let time = began.elapsed();
+        if time >= WORTH_SAYING {
+            println!("   ({:.1} s)", time.as_secs_f64());
         }
         Ok(())
     }
