@@ -7,14 +7,12 @@ use anyhow::{Result, ensure};
 use crate::server::{Profile, Server, program};
 use crate::shell::Run;
 
-/// The examples that show a code on stderr and print a token on stdout, with their crates. Two of them have one name,
-/// so their programs have one path, and the examples are built one by one.
-const SIGN_INS: [(&str, &str); 3] =
-    [("device-flow-ureq", "login"), ("device-flow-reqwest", "login"), ("device-flow", "any_client")];
+/// The examples that show a code on stderr and print a token on stdout.
+const SIGN_INS: [&str; 3] = ["login", "async_login", "any_client"];
 
-/// The crates whose `login` example handles Ctrl-C.
+/// The examples that handle Ctrl-C.
 #[cfg(unix)]
-const INTERRUPTIBLE: [&str; 2] = ["device-flow-ureq", "device-flow-reqwest"];
+const INTERRUPTIBLE: [&str; 2] = ["login", "async_login"];
 
 /// The number of sign-ins for `one_task` and `many`.
 const MANY: &str = "20";
@@ -22,30 +20,26 @@ const MANY: &str = "20";
 /// Runs every example, each against its own server.
 pub(crate) fn step() -> Result<()> {
     Run::cargo().args(["build", "--package", "sso-oidc"]).go()?;
-    for (package, example) in SIGN_INS {
-        build(package, example)?;
-        sign_in(package, example)?;
+    // With the features of the whole workspace, as the tests before, so that nothing is built twice.
+    Run::cargo().args(["build", "--workspace", "--examples"]).go()?;
+    for example in SIGN_INS {
+        sign_in(example)?;
         #[cfg(unix)]
-        if INTERRUPTIBLE.contains(&package) {
-            interrupt::step(package, example)?;
+        if INTERRUPTIBLE.contains(&example) {
+            interrupt::step(example)?;
         }
     }
-    for (package, example, said) in [
-        ("device-flow", "one_task", format!("{MANY} of {MANY} signed in")),
-        ("device-flow-reqwest", "many", format!("{MANY} of {MANY} signed in after ")),
+    for (example, said) in [
+        ("one_task", format!("{MANY} of {MANY} signed in")),
+        ("many", format!("{MANY} of {MANY} signed in after ")),
     ] {
-        build(package, example)?;
         let server = Server::start(Profile::Debug, &["--approve", "after-polls=1"])?;
         let output = run(&server, example)?.env("COUNT", MANY).output()?;
         let out = String::from_utf8_lossy(&output.stdout);
-        ensure!(output.status.success() && out.starts_with(&said), "{example} of {package} said `{out}`");
-        println!("   {package}: {example} signed in {MANY} times");
+        ensure!(output.status.success() && out.starts_with(&said), "{example} said `{out}`");
+        println!("   {example} signed in {MANY} times");
     }
     Ok(())
-}
-
-fn build(package: &str, example: &str) -> Result<()> {
-    Run::cargo().args(["build", "--package", package, "--example", example]).go()
 }
 
 /// Returns a run of this example against the server.
@@ -55,16 +49,16 @@ fn run(server: &Server, example: &str) -> Result<Run> {
         .env("START_URL", "https://d-1234567890.awsapps.com/start"))
 }
 
-fn sign_in(package: &str, example: &str) -> Result<()> {
+fn sign_in(example: &str) -> Result<()> {
     let server = Server::start(Profile::Debug, &["--approve", "after-polls=1"])?;
     let Output { status, stdout, stderr } = run(&server, example)?.output()?;
     let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    ensure!(status.success(), "{example} of {package} failed: {err}");
-    ensure!(err.contains("/device?user_code="), "{example} of {package} showed no code: {err}");
+    ensure!(status.success(), "{example} failed: {err}");
+    ensure!(err.contains("/device?user_code="), "{example} showed no code: {err}");
     let token = out.trim_end();
-    ensure!(token.len() >= 40 && !token.contains(char::is_whitespace), "{package}: no token but `{out}`");
-    ensure!(!err.contains(token), "{example} of {package} talks about its token: {err}");
-    println!("   {package}: the code on stderr, a token of {} characters on stdout", token.len());
+    ensure!(token.len() >= 40 && !token.contains(char::is_whitespace), "{example}: no token but `{out}`");
+    ensure!(!err.contains(token), "{example} talks about its token: {err}");
+    println!("   {example}: the code on stderr, a token of {} characters on stdout", token.len());
     Ok(())
 }
 
@@ -83,7 +77,7 @@ mod interrupt {
     /// The time limit after Ctrl-C, shorter than an interval.
     const LIMIT: Duration = Duration::from_secs(3);
 
-    pub(super) fn step(package: &str, example: &str) -> Result<()> {
+    pub(super) fn step(example: &str) -> Result<()> {
         let server = Server::start(Profile::Debug, &["--approve", "manual", "--interval", "60"])?;
         let mut child = Command::new(program(Profile::Debug, &format!("examples/{example}"))?)
             .env("ENDPOINT", server.endpoint())
@@ -97,12 +91,9 @@ mod interrupt {
         // An ended process is not affected.
         let _ = child.kill();
         let _ = child.wait();
-        let (said, took) = result.with_context(|| format!("{example} of {package}"))?;
-        ensure!(
-            said.to_lowercase().contains("cancelled"),
-            "{example} of {package} was interrupted and said `{said}`"
-        );
-        println!("   {package}: Ctrl-C ended it after {took:.0?}");
+        let (said, took) = result.with_context(|| example.to_owned())?;
+        ensure!(said.to_lowercase().contains("cancelled"), "{example} was interrupted and said `{said}`");
+        println!("   {example}: Ctrl-C ended it after {took:.0?}");
         Ok(())
     }
 

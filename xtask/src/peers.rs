@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use crate::server::{Profile, program};
 use crate::shell::Run;
 use crate::{browser, workspace};
 
@@ -28,10 +29,11 @@ pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
         ("INTEROP_OPENIDCONNECT", peer("openidconnect")?),
         ("INTEROP_AWS_CONFIG", peer("aws-config")?),
     ];
-    for (variable, adapter) in
-        [("INTEROP_UREQ", "device-flow-ureq"), ("INTEROP_REQWEST", "device-flow-reqwest")]
-    {
-        found.push((variable, example(adapter)?));
+    let examples = [("INTEROP_UREQ", "oauth_login"), ("INTEROP_REQWEST", "async_oauth_login")];
+    let build = Run::cargo().args(["build", "--workspace"]);
+    build.args(examples.iter().flat_map(|(_, example)| ["--example", example])).go()?;
+    for (variable, example) in examples {
+        found.push((variable, program(Profile::Debug, &format!("examples/{example}"))?));
     }
     found.extend(browser::page()?.map(|page| ("INTEROP_PAGE", page)));
     Ok(found)
@@ -90,15 +92,4 @@ fn peer(name: &str) -> Result<PathBuf> {
     let build = Run::cargo().args(["build", "--locked", "--manifest-path"]).arg(&manifest);
     build.env("CARGO_TARGET_DIR", &target).go()?;
     Ok(target.join("debug").join(format!("peer-{name}{}", std::env::consts::EXE_SUFFIX)))
-}
-
-/// Builds an adapter's `oauth_login` example. Both adapters use this name, so the program is moved before the other
-/// one replaces it.
-fn example(adapter: &str) -> Result<PathBuf> {
-    Run::cargo().args(["build", "--package", adapter, "--example", "oauth_login"]).go()?;
-    let suffix = std::env::consts::EXE_SUFFIX;
-    let target = workspace::target_dir()?;
-    let aside = target.join(format!("interop-{adapter}{suffix}"));
-    fs::copy(target.join("debug/examples").join(format!("oauth_login{suffix}")), &aside)?;
-    Ok(aside)
 }

@@ -196,22 +196,26 @@ fn clippy() -> Result<()> {
 }
 
 fn cargo_test() -> Result<()> {
-    tests_of(&["--workspace"])
+    tests_of(&["--lib", "--bins", "--tests"])
 }
 
+/// Runs the tests of the unpublished crates, and those that read files of the repository. They are chosen by name and
+/// not by package: so cargo decides on the features of the whole workspace each time, and builds nothing twice.
 fn cargo_test_of_unpublished() -> Result<()> {
     let published = workspace::published()?;
-    let mut packages = vec!["--workspace"];
-    packages.extend(published.iter().flat_map(|package| ["--exclude", package.name.as_str()]));
-    tests_of(&packages)?;
-    // With the features of the whole workspace, as the documentation tests, so that nothing is built twice.
-    let (_, tests) = OF_THE_REPOSITORY;
-    Run::cargo().args(["test", "--workspace"]).args(tests.iter().flat_map(|test| ["--test", test])).go()
+    let packages = workspace::metadata()?.workspace_packages();
+    let unpublished = packages.into_iter().filter(|package| !published.contains(package));
+    let mut chosen: Vec<&str> = OF_THE_REPOSITORY.1.iter().flat_map(|test| ["--test", test]).collect();
+    for target in unpublished.flat_map(|package| &package.targets) {
+        if target.is_test() || target.is_bin() {
+            chosen.extend([if target.is_test() { "--test" } else { "--bin" }, target.name.as_str()]);
+        }
+    }
+    tests_of(&chosen)
 }
 
-fn tests_of(packages: &[&str]) -> Result<()> {
-    // Without the examples: two of them have one name, and the step `examples` builds them one by one.
-    Run::cargo().arg("test").args(packages).args(["--lib", "--bins", "--tests"]).go()?;
+fn tests_of(chosen: &[&str]) -> Result<()> {
+    Run::cargo().args(["test", "--workspace"]).args(chosen).go()?;
     Run::cargo().args(["test", "--workspace", "--doc"]).go()
 }
 

@@ -1,7 +1,7 @@
 //! A complete async sign-in: the code on stderr, the access token on stdout. Ctrl-C cancels it.
 //!
 //! ```console
-//! $ ENDPOINT=http://127.0.0.1:8400 START_URL=https://d-1234567890.awsapps.com/start cargo run --example login
+//! $ ENDPOINT=http://127.0.0.1:8400 START_URL=https://d-1234567890.awsapps.com/start cargo run --example async_login
 //! ```
 
 use std::env;

@@ -7,7 +7,7 @@
 //! The example of `device-flow-ureq` looks alike on purpose: a reader of one crate needs no other.
 //!
 //! ```console
-//! $ ISSUER=http://127.0.0.1:8400 CLIENT_ID=my-tool SCOPE=openid cargo run --example oauth_login
+//! $ ISSUER=http://127.0.0.1:8400 CLIENT_ID=my-tool SCOPE=openid cargo run --example async_oauth_login
 //! ```
 
 use std::env;
