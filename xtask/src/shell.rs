@@ -137,6 +137,12 @@ impl Run {
     }
 }
 
+/// Returns whether a program of this name can be started.
+pub(crate) fn has_program(name: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).any(|dir| dir.join(name).is_file())
+}
+
 /// Shortens a path inside the checkout to a relative one.
 fn from_root(text: &OsStr) -> Cow<'_, str> {
     Path::new(text).strip_prefix(workspace::root()).map_or(text, Path::as_os_str).to_string_lossy()

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 
 use super::checkout::Checkout;
-use super::{Made, chroot, make};
+use super::{Made, chroot, image, make};
 
 /// The places of the clones. Their lengths differ, because a path in a file would move what follows.
 const PLACES: [&str; 2] = ["one", "another/which/is/deeper"];
@@ -34,7 +34,7 @@ pub(super) fn all(checkout: &Checkout, targets: &[String]) -> Result<()> {
         ensure!(one.sum == other.sum, "{}: the archives differ, and their files are equal", one.target);
         println!("   {}: {} files, twice the same archive: {}", one.target, one.files.len(), one.sum);
     }
-    one.iter().try_for_each(chroot::check)
+    one.iter().try_for_each(|made| chroot::check(made).and_then(|()| image::check(made)))
 }
 
 /// A directory that is removed at the end.

@@ -9,6 +9,7 @@ mod check;
 mod checkout;
 mod chroot;
 mod graph;
+mod image;
 mod licences;
 pub(crate) mod sbom;
 mod toolchain;

@@ -8,9 +8,9 @@ use anyhow::{Result, ensure};
 
 use super::foreign_tests;
 use super::report::Checked;
-use super::toolchain::{Toolchain, has_program, target_dir};
+use super::toolchain::{Toolchain, target_dir};
 use crate::musl;
-use crate::shell::Run;
+use crate::shell::{Run, has_program};
 
 pub(crate) const ARM: &str = "aarch64-unknown-linux-gnu";
 pub(crate) const MUSL: &str = "x86_64-unknown-linux-musl";

@@ -85,12 +85,6 @@ pub(crate) fn target_dir() -> Result<PathBuf> {
     Ok(workspace::target_dir()?.join("portability"))
 }
 
-/// Returns whether a program of this name can be started.
-pub(crate) fn has_program(name: &str) -> bool {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&paths).any(|dir| dir.join(name).is_file())
-}
-
 /// Returns the directory of a toolchain.
 pub(crate) fn sysroot(rustc: &Path) -> Option<PathBuf> {
     said(rustc, &["--print", "sysroot"]).map(PathBuf::from)

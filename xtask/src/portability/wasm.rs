@@ -10,8 +10,8 @@ use anyhow::{Result, ensure};
 use super::foreign_tests;
 use super::linux::needs;
 use super::report::Checked;
-use super::toolchain::{Toolchain, has_program, sysroot, target_dir};
-use crate::shell::Run;
+use super::toolchain::{Toolchain, sysroot, target_dir};
+use crate::shell::{Run, has_program};
 
 pub(crate) const BROWSER: &str = "wasm32-unknown-unknown";
 pub(crate) const WASI: &str = "wasm32-wasip1";

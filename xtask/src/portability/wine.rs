@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::toolchain::has_program;
-use crate::shell::Run;
+use crate::shell::{Run, has_program};
 
 /// Debian's place, beside the wrapper of another package.
 const DEBIAN: &str = "/usr/lib/wine";
