@@ -1,7 +1,7 @@
 //! Makes the image of `examples/deploy/Dockerfile` from the static program of an archive, and runs it.
 //!
-//! The first stage of the Dockerfile needs a registry of images, so only the last one is built. Buildah needs no service
-//! and no network for that.
+//! The first stage of the Dockerfile needs a registry of images, so only the last one is built. Buildah needs no
+//! service and no network for that.
 
 use std::fs;
 use std::path::{Path, PathBuf};
