@@ -151,6 +151,10 @@ impl Toolchain {
             .collect();
         let linker = linker(&self.target);
         flags.extend(unwinder);
+        if self.target.ends_with("-windows-gnu") {
+            // MinGW's linker writes the time into each program.
+            flags.push("-Clink-arg=-Wl,--no-insert-timestamp".to_owned());
+        }
         let variable = format!("CARGO_TARGET_{}_LINKER", self.target.to_uppercase().replace('-', "_"));
         let list = flags.iter().map(|flag| quoted(flag)).collect::<Vec<_>>().join(", ");
         let mut settings = vec![format!("target.{}.rustflags = [{list}]", self.target)];
