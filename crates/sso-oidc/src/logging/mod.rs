@@ -4,6 +4,7 @@
 //! secret. A library's debug log could quote a request.
 
 mod json;
+mod plain;
 
 use std::io::{self, BufWriter, Write};
 use std::thread;
@@ -19,6 +20,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::json::{Json, Object};
+use self::plain::Plain;
 
 /// The crates whose events the log shows.
 const OURS: [&str; 8] = [
@@ -139,12 +141,13 @@ impl<W: Write> Write for WaitForRoom<W> {
 fn start_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, level: LevelFilter, form: Form) {
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     let layer = match form {
-        Form::Text { colored } => layer.with_timer(uptime()).with_ansi(colored).boxed(),
+        Form::Text { colored: true } => layer.with_timer(uptime()).with_ansi(true).boxed(),
+        Form::Text { colored: false } => layer.with_ansi(false).event_format(Plain(uptime())).boxed(),
         Form::Json => layer.event_format(Json).boxed(),
     };
-    let ours = layer.with_filter(filter_fn(|metadata| is_ours(metadata.target())));
+    let ours = filter_fn(|metadata| is_ours(metadata.target()));
     // A second start would keep the first subscriber.
-    let _ = tracing_subscriber::registry().with(level).with(ours).try_init();
+    let _ = tracing_subscriber::registry().with(layer).with(level).with(ours).try_init();
 }
 
 /// Returns whether the event's target, a module path, is in one of our crates.
