@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::shell::Run;
 use crate::steps::{self, Step};
@@ -200,13 +200,16 @@ fn cargo_test() -> Result<()> {
 }
 
 /// Runs the tests of the unpublished crates, and those that read files of the repository. They are chosen by name and
-/// not by package: so cargo decides on the features of the whole workspace each time, and builds nothing twice.
+/// not by package: so cargo decides on the features of the whole workspace each time, and builds nothing twice. A test
+/// of a published crate with such a name runs, too.
 fn cargo_test_of_unpublished() -> Result<()> {
     let published = workspace::published()?;
     let packages = workspace::metadata()?.workspace_packages();
     let unpublished = packages.into_iter().filter(|package| !published.contains(package));
     let mut chosen: Vec<&str> = OF_THE_REPOSITORY.1.iter().flat_map(|test| ["--test", test]).collect();
     for target in unpublished.flat_map(|package| &package.targets) {
+        // A library has no name to choose it by.
+        ensure!(!(target.is_lib() && target.test), "give the library {} `test = false`", target.name);
         if target.is_test() || target.is_bin() {
             chosen.extend([if target.is_test() { "--test" } else { "--bin" }, target.name.as_str()]);
         }

@@ -112,6 +112,7 @@ checks! {
     operations::user_codes, "a decision with a user code in use is repeated, and commits nothing after five times";
     operations::dropped, "an operation whose future is dropped is done as a whole or not at all";
     races::polls, "twelve polls at once get one token";
+    races::graced_polls, "twelve polls in the grace of a code bring one token, twelve times";
     races::decisions, "twelve decisions at once are one decision";
     races::refreshes, "twelve uses of a refresh token at once give one successor";
     races::guesses, "twelve wrong codes at once count as twelve";

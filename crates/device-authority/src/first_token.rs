@@ -4,9 +4,7 @@ use oidc_proto::{Fault, Token, grant_type};
 
 use crate::entropy::{secret, secret_with_fingerprint};
 use crate::moment::whole_seconds;
-use crate::{
-    Authentication, ClientRecord, DeviceRecord, Entropy, Moment, RefreshRecord, ServerPolicy, scope,
-};
+use crate::{Authentication, ClientRecord, Entropy, Moment, RefreshRecord, ServerPolicy, scope};
 
 /// The approval that a sign-in begins with.
 pub(crate) struct Approved<'a> {
@@ -17,19 +15,10 @@ pub(crate) struct Approved<'a> {
     pub(crate) authentication: Option<&'a Authentication>,
 }
 
-impl<'a> Approved<'a> {
-    /// Returns the approval of a device.
-    pub(crate) fn of(device: &'a DeviceRecord) -> Self {
-        Self {
-            scope: &device.scope,
-            start_url: device.start_url.as_deref(),
-            authentication: device.state.authentication.as_deref(),
-        }
-    }
-}
-
 /// Issues the first token of a sign-in. With scopes it starts a token family, without scopes it does not, as
 /// the real service.
+///
+/// The refresh token is drawn before the access token. A repeated response depends on it; see [`crate::FirstUse`].
 pub(crate) fn first_token(
     policy: &ServerPolicy,
     client: &ClientRecord,

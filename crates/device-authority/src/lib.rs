@@ -84,6 +84,7 @@ mod device;
 mod digest;
 mod entropy;
 mod first_token;
+mod grace;
 mod grant_key;
 mod guess;
 mod hex;

@@ -178,6 +178,9 @@ pub struct ServerPolicy {
     /// With one, a client that lost the response needs no second approval: its connection broke, or the server ended.
     /// Without one, a code is good once, and its second use revokes the tokens. Default: none. RFC 8628 decides
     /// neither way. For authorization codes RFC 6749 §4.1.2 does: they are good once.
+    ///
+    /// It ends with the access token, and with the first use of the refresh token. It lasts at most
+    /// [`Self::remember_expired`], and a full store may forget it sooner. All servers of a store need the same.
     pub device_grace: Duration,
     /// The life of an authorization code. Default: 60 s. RFC 6749 §4.1.2 recommends at most ten minutes. A
     /// program redeems its code at once, so a longer life helps only an attacker.

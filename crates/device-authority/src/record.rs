@@ -6,7 +6,7 @@ use core::time::Duration;
 use oidc_proto::{Client, Token, grant_type};
 use serde::{Deserialize, Serialize};
 
-use crate::{Authentication, Change, Digest, Fingerprint, Moment, Seed, Selector, UserCode};
+use crate::{Authentication, Change, Digest, Fingerprint, Moment, Seed, Selector, ServerPolicy, UserCode};
 
 /// A registered client, stored under its id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,7 +134,7 @@ pub struct DeviceState {
     /// response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authentication: Option<Box<Authentication>>,
-    /// The first use of the code, while [`crate::ServerPolicy::device_grace`] accepts it again.
+    /// The first use of the code, if [`ServerPolicy::device_grace`] was to accept it again then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_use: Option<Box<FirstUse>>,
 }
@@ -166,7 +166,8 @@ pub enum AuthorizationStatus {
     Denied,
     /// The code was made to expire early.
     Expired,
-    /// The token was issued; a code is valid once. Holds what a second use of the code revokes.
+    /// The token was issued; a code is valid once, or in its [`ServerPolicy::device_grace`]. Holds what a later use of
+    /// the code revokes.
     Redeemed(Option<Issued>),
 }
 
@@ -175,6 +176,39 @@ impl DeviceRecord {
     #[must_use]
     pub fn is_expired_at(&self, now: Moment) -> bool {
         now >= self.expires_at || self.state.status == AuthorizationStatus::Expired
+    }
+
+    /// Returns the tokens that this code brings again now: it is in its [`ServerPolicy::device_grace`]. A driver of
+    /// [`crate::create_token`] then loads their record, too.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use device_authority::{Capacity, Memory, Moment, NoEntropy, ServerPolicy};
+    /// # let (policy, now) = (ServerPolicy::default(), Moment::new(Duration::from_secs(1_700_000_000)));
+    /// # let mut rng = fastrand::Rng::with_seed(1);
+    /// # let mut entropy = |bytes: &mut [u8]| Ok::<(), NoEntropy>(rng.fill(bytes));
+    /// # use device_authority::{ClientRecord, Issued, Selector, UserDecision};
+    /// # use oidc_proto::{Client, CreateTokenRequest, Grant, StartDeviceAuthorizationRequest};
+    /// # let mut store = Memory::new(Capacity::default());
+    /// # store.add_client(ClientRecord::preconfigured(Client::public("my-tool"), None));
+    /// # let ask = StartDeviceAuthorizationRequest::for_scope(Client::public("my-tool"), ["openid"]);
+    /// # let codes = store.start_device_authorization(&policy, &ask, now, &mut entropy)?;
+    /// # store.decide(&policy, None, &codes.user_code, UserDecision::APPROVE, now)?;
+    /// # let poll = CreateTokenRequest::new(Client::public("my-tool"), Grant::device_code(codes.device_code.clone()));
+    /// let policy = policy.with_device_grace(Duration::from_secs(30));
+    /// let token = store.create_token(&policy, &poll, now, &mut entropy)?;
+    /// let selector = Selector::of(&codes.device_code).ok_or("it is one of ours")?;
+    /// let device = store.device(selector).ok_or("it has just asked")?;
+    /// assert_eq!(device.repeats_at(&policy, now), Issued::of(&token));
+    /// assert_eq!(device.repeats_at(&policy, now.after(Duration::from_secs(30))), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn repeats_at(&self, policy: &ServerPolicy, now: Moment) -> Option<Issued> {
+        let AuthorizationStatus::Redeemed(issued) = self.state.status else { return None };
+        let first = self.state.first_use.as_ref()?;
+        let grace = policy.device_grace.min(policy.remember_expired);
+        issued.filter(|_| now < first.at.after(grace))
     }
 
     /// Returns whether a person can still decide.
@@ -330,7 +364,7 @@ pub struct AccessRecord {
     pub expires_at: Moment,
 }
 
-/// The first use of a device code, which brought the tokens.
+/// The first use of a device code, and what of its response no token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FirstUse {
@@ -338,6 +372,10 @@ pub struct FirstUse {
     pub seed: Seed,
     /// The time of the use.
     pub at: Moment,
+    /// The expiry of the access token.
+    pub expires_at: Moment,
+    /// The scopes of the response, if it named them.
+    pub scope: Option<Vec<String>>,
 }
 
 /// A refresh token that was used and has a successor.

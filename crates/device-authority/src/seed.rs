@@ -64,3 +64,20 @@ impl fmt::Debug for Seed {
         f.write_str("Seed([redacted])")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::secret;
+
+    #[test]
+    fn what_derives_from_a_seed_is_part_of_the_stored_format() {
+        // A newer server repeats the responses of an older one.
+        let (seed, code) = (Seed([7; 32]), Secret::new("c".repeat(86)));
+        let mut entropy = seed.entropy_of(&code);
+        let drawn = [(); 2].map(|()| secret::<64>(&mut entropy).unwrap());
+        let begins = drawn.each_ref().map(|secret| secret.expose().get(..16).unwrap());
+        assert_eq!(begins, ["XEvIv2OzU28geJIf", "COvot5_0sqAejO8X"]);
+        assert_eq!(seed.successor(&code).expose().get(..32).unwrap(), "ccccccccccccccccccccccP_qWgh8ztr");
+    }
+}

@@ -4,6 +4,7 @@ use oidc_proto::{CreateTokenRequest, Fault, FaultCode, Grant, Secret, Token, pkc
 
 use crate::client::{authenticate, unauthorized};
 use crate::first_token::{Approved, first_token};
+use crate::grace::{is_repeated, repeated};
 use crate::moment::whole_seconds;
 use crate::{
     AccessRecord, Authentication, AuthorizationStatus, Change, ClientRecord, Decision, DeviceRecord,
@@ -25,10 +26,11 @@ use crate::{
 ///    §4.6, RFC 9700 §4.8.2). This check comes early, so a client with a PKCE bug gets the error at its first
 ///    poll. It changes nothing: the code stays valid for the client with the verifier. An attacker with only
 ///    the code can neither use it nor revoke its tokens.
-/// 3. The code is unused, or in its [`ServerPolicy::device_grace`]: else `InvalidGrantException`. All tokens of its
-///    sign-in are revoked then, since one of the two users is an attacker. RFC 6749 §4.1.2 asks for that with
-///    authorization codes. It needs the code's record, which is kept for [`ServerPolicy::remember_expired`] after the
-///    code's expiry.
+/// 3. The code is unused: else `InvalidGrantException`. All tokens of its sign-in are revoked, since one of the two
+///    users is an attacker. RFC 6749 §4.1.2 asks for that with authorization codes. It needs the code's record, which
+///    is kept for [`ServerPolicy::remember_expired`] after the code's expiry. In its [`ServerPolicy::device_grace`] a
+///    used code brings the same tokens again, while the access token lives and the refresh token is unused. That needs
+///    the record that [`DeviceRecord::repeats_at`] names. Otherwise it is refused, and revokes nothing.
 /// 4. The code has not expired: `ExpiredTokenException`.
 /// 5. It was not denied: `AccessDeniedException`.
 /// 6. It was approved: the token, and the code is spent. An approved device gets no `slow_down` for an early
@@ -86,8 +88,7 @@ pub fn create_token(
     entropy: &mut dyn Entropy,
 ) -> Decision<Token> {
     let mut decision = exchange(policy, records, request, now, entropy);
-    let is_repeated = records.device.is_some_and(|device| device.state.first_use.is_some());
-    if let (Ok(token), false) = (&decision.reply, is_repeated) {
+    if let (Ok(token), false) = (&decision.reply, is_repeated(records)) {
         let start_url = match (records.device, records.refresh) {
             (Some(device), _) => device.start_url.as_deref(),
             (None, Some(family)) => family.start_url.as_deref(),
@@ -136,7 +137,7 @@ fn exchange(
             });
             let Some(device) = device else { return Decision::refuse(invalid_grant()) };
             match prove(device.code_challenge.as_deref(), code_verifier.as_ref()) {
-                Ok(()) => poll(policy, client, device, device_code, now, entropy),
+                Ok(()) => poll(policy, records, client, device, device_code, now, entropy),
                 Err(fault) => Decision::refuse(fault),
             }
         }
@@ -174,6 +175,7 @@ pub(crate) fn prove(challenge: Option<&str>, verifier: Option<&Secret>) -> Resul
 /// Handles a device's poll with its own code.
 fn poll(
     policy: &ServerPolicy,
+    records: Records<'_>,
     client: &ClientRecord,
     device: &DeviceRecord,
     offered: &Secret,
@@ -193,10 +195,16 @@ fn poll(
         );
     }
     match status {
-        AuthorizationStatus::Redeemed(issued) => match repeated(policy, client, device, offered, now) {
-            Some(reply) => Decision::new(reply, Vec::new()),
-            None => Decision::new(Err(invalid_grant()), issued.map(Issued::revocation).into_iter().collect()),
-        },
+        AuthorizationStatus::Redeemed(issued) => {
+            match (device.state.first_use.as_deref(), device.repeats_at(policy, now)) {
+                (Some(first), Some(issued)) => {
+                    Decision::new(repeated(records, first, issued, offered, now), Vec::new())
+                }
+                _ => {
+                    Decision::new(Err(invalid_grant()), issued.map(Issued::revocation).into_iter().collect())
+                }
+            }
+        }
         _ if device.is_expired_at(now) => Decision::refuse(
             Fault::new(FaultCode::ExpiredToken).with_description("The device code has expired"),
         ),
@@ -226,18 +234,25 @@ fn redeem(
     entropy: &mut dyn Entropy,
 ) -> Decision<Token> {
     let has_grace = !policy.device_grace.is_zero();
-    let first_use = match has_grace.then(|| Seed::random(entropy)).transpose() {
-        Ok(seed) => seed.map(|seed| Box::new(FirstUse { seed, at: now })),
+    let seed = match has_grace.then(|| Seed::random(entropy)).transpose() {
+        Ok(seed) => seed,
         Err(none) => return Decision::refuse(none.into()),
     };
-    let approved = Approved::of(device);
-    let issued = match &first_use {
-        Some(first) => first_token(policy, client, &approved, now, &mut first.seed.entropy_of(offered)),
+    let approved = Approved {
+        scope: &device.scope,
+        start_url: device.start_url.as_deref(),
+        authentication: device.state.authentication.as_deref(),
+    };
+    let issued = match &seed {
+        Some(seed) => first_token(policy, client, &approved, now, &mut seed.entropy_of(offered)),
         None => first_token(policy, client, &approved, now, entropy),
     };
     match issued {
         Err(fault) => Decision::refuse(fault),
         Ok((token, family)) => {
+            let expires_at = now.after(token.expires_in.unwrap_or_default());
+            let first_use =
+                seed.map(|seed| Box::new(FirstUse { seed, at: now, expires_at, scope: token.scope.clone() }));
             let status = AuthorizationStatus::Redeemed(Issued::of(&token));
             let authentication = device.state.authentication.clone().filter(|_| has_grace);
             let state = DeviceState { status, authentication, first_use, ..device.state.clone() };
@@ -246,26 +261,6 @@ fn redeem(
             Decision::new(Ok(token), changes)
         }
     }
-}
-
-/// Returns the response of the code's first use again, in its grace and while the access token lives. Nothing new is
-/// issued, so a token that was revoked meanwhile stays revoked.
-fn repeated(
-    policy: &ServerPolicy,
-    client: &ClientRecord,
-    device: &DeviceRecord,
-    offered: &Secret,
-    now: Moment,
-) -> Option<Result<Token, Fault>> {
-    let first = device.state.first_use.as_ref().filter(|first| now < first.at.after(policy.device_grace))?;
-    let mut entropy = first.seed.entropy_of(offered);
-    let (mut token, _) = match first_token(policy, client, &Approved::of(device), first.at, &mut entropy) {
-        Ok(issued) => issued,
-        Err(fault) => return Some(Err(fault)),
-    };
-    let left = token.expires_in?.saturating_sub(now.since(first.at));
-    token.expires_in = Some(whole_seconds(left));
-    (!left.is_zero()).then_some(Ok(token))
 }
 
 /// Returns the fault of an early poll. A standard client increases its interval by itself (RFC 8628 §3.5).

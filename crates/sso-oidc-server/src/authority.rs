@@ -277,6 +277,8 @@ pub(crate) async fn exchange(
     let exchanged = state.stored(state.store().create_token(policy, request, now, &mut entropy)).await?;
     if exchanged.ends_sign_in {
         warn_of_a_replay(&request.grant);
+    } else if exchanged.is_repeated {
+        tracing::warn!("device code reused in its grace; it brought the same tokens again");
     }
     Ok(exchanged)
 }

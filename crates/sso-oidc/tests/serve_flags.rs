@@ -31,6 +31,7 @@ fn a_wrong_value_is_refused_with_an_example_of_a_right_one() {
         (["serve", "--trusted-proxy", "proxy.example"], "10.0.0.0/8"),
         (["serve", "--cors", "https://app.example/"], "such as https://app.example"),
         (["serve", "--device-ttl", "0"], "15m"),
+        (["serve", "--device-grace", "11m"], "10m"),
         (["serve", "--access-ttl", "500ms"], "at least one second"),
         (["serve", "--refresh-ttl", "never"], "90d"),
         (["serve", "--id-token-ttl", "0"], "15m"),

@@ -22,7 +22,7 @@ const NAME: &str = "sso-oidc-dist-check";
 /// The time limit of one command.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Makes the image, and runs its program, its server and its health check.
+/// Makes the image, and runs its program, its server, and `ready` beside it.
 ///
 /// # Errors
 ///
@@ -40,14 +40,14 @@ pub(super) fn check(made: &Made) -> Result<()> {
     let version = container.run(&[], &["--version"]).output()?;
     let said = String::from_utf8_lossy(&version.stdout);
     ensure!(said.starts_with(PROGRAM), "--version said `{said}` and {:?}", version.stderr);
-    // The server answers its own health check, on a port that the system chooses.
+    // As the health check does it, but on a port that the system chooses.
     let port = ["--env", "SSO_OIDC_SERVE_LISTEN=127.0.0.1:0"];
     let (file, program) = (["--ready-file", "/data/url"], format!("/{PROGRAM}"));
     let ready = [&["serve", "--keep-home"][..], &file, &["--", &program, "ready"], &file, &["--wait", "10s"]];
     container.run(&port, &ready.concat()).limit(LIMIT).go()?;
     container.run(&[], &["demo", "--approve", "--no-browser"]).limit(LIMIT).go()?;
     println!(
-        "   {}: an image from scratch has it, and its health check passes: {}",
+        "   {}: an image from scratch has it, and its server is ready: {}",
         made.target,
         said.trim_end()
     );

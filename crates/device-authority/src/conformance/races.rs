@@ -1,6 +1,7 @@
 //! Operations that arrive at the same time.
 
 use core::net::{IpAddr, Ipv6Addr};
+use core::time::Duration;
 
 use oidc_proto::{FaultCode, Grant};
 
@@ -23,6 +24,28 @@ pub(super) async fn polls(mut bench: Bench<'_>) -> Result<(), Broken> {
     for fault in replies.iter().filter_map(|exchanged| exchanged.reply.as_ref().err()) {
         ensure!(fault.code == FaultCode::InvalidGrant, "a later poll got {fault}");
     }
+    Ok(())
+}
+
+pub(super) async fn graced_polls(mut bench: Bench<'_>) -> Result<(), Broken> {
+    bench.policy.device_grace = Duration::from_secs(30);
+    let client = bench.register().await?;
+    let device = bench.start(&client).await?;
+    bench.approve(&device.user_code).await?;
+    let grant = Grant::device_code(device.device_code);
+    let replies = bench
+        .twelve(|mut bench| {
+            let (client, grant) = (client.clone(), grant.clone());
+            Box::pin(async move { bench.present(&client, grant).await })
+        })
+        .await?;
+    let firsts = replies.iter().filter(|exchanged| !exchanged.is_repeated).count();
+    ensure!(firsts == 1, "{firsts} of twelve polls were the first");
+    let tokens = replies.iter().map(|exchanged| exchanged.reply.as_ref());
+    let mut tokens = tokens.map(|reply| reply.map(|token| (&token.access_token, &token.refresh_token)));
+    let Some(one) = tokens.next() else { return Err(Broken("twelve polls got no reply".to_owned())) };
+    ensure!(one.is_ok(), "a poll got {:?}", one.err());
+    ensure!(tokens.all(|other| other == one), "twelve polls of one code got different tokens");
     Ok(())
 }
 

@@ -41,9 +41,9 @@ impl Memory {
         now: Moment,
         entropy: &mut dyn Entropy,
     ) -> Result<Token, Fault> {
-        let made = self.run(Keys::of_grant(request), now, |records| {
-            operations::token(policy, records, request, now, entropy)
-        });
+        let keys = Keys::of_grant(request);
+        let keys = operations::keys_of_repetition(policy, self.load(&keys), &keys, now).unwrap_or(keys);
+        let made = self.run(keys, now, |records| operations::token(policy, records, request, now, entropy));
         made.unwrap_or_else(|error| Err(error.fault()))
     }
 

@@ -7,9 +7,10 @@ use oidc_proto::{
 };
 
 use super::{DeviceKey, Keys};
+use crate::grace::is_repeated;
 use crate::{
     AccessRecord, AuthorizationError, AuthorizationReview, Change, ClientRecord, Decision, Entropy,
-    IdTokenClaims, Moment, PersonError, Records, Review, Selector, ServerPolicy, Source, UserCode,
+    IdTokenClaims, Issued, Moment, PersonError, Records, Review, Selector, ServerPolicy, Source, UserCode,
     UserDecision, authorize, authorize_form, count_guess, create_token, decide, id_token_claims,
     introspect_token, logout, may_guess, presume_client, recognize_client, recognize_token,
     refuse_authorization, review, review_authorization, revoke_token, start_device_authorization,
@@ -73,6 +74,8 @@ pub struct Exchanged {
     pub id_token: Option<Box<IdTokenClaims>>,
     /// Whether the request ends a sign-in, because it used a code or refresh token again.
     pub ends_sign_in: bool,
+    /// Whether the reply has the tokens of an earlier one, in the [`ServerPolicy::device_grace`].
+    pub is_repeated: bool,
 }
 
 /// Returns the reply to a CreateToken request with what belongs to it.
@@ -87,7 +90,23 @@ pub(crate) fn exchange(
     let claims = |token| id_token_claims(policy, records, request, token, now);
     let id_token = reply.as_ref().ok().and_then(claims).map(Box::new);
     let ends = |change: &Change| matches!(change, Change::RevokeRefresh(_) | Change::RevokeAccess(_));
-    (Exchanged { reply, id_token, ends_sign_in: changes.iter().any(ends) }, changes)
+    let is_repeated = reply.is_ok() && is_repeated(records);
+    (Exchanged { reply, id_token, ends_sign_in: changes.iter().any(ends), is_repeated }, changes)
+}
+
+/// Returns the keys for a device in its grace: also that of the tokens that it brings again. `None` for every other
+/// request.
+pub(crate) fn keys_of_repetition<'a>(
+    policy: &ServerPolicy,
+    records: Records<'_>,
+    keys: &Keys<'a>,
+    now: Moment,
+) -> Option<Keys<'a>> {
+    let issued = records.device?.repeats_at(policy, now)?;
+    Some(match issued {
+        Issued::Family(family) => Keys { refresh: Some(family), ..*keys },
+        Issued::Access(access) => Keys { access: Some(access), ..*keys },
+    })
 }
 
 pub(crate) fn keys_of_revocation(request: &RevocationRequest) -> Keys<'_> {

@@ -88,10 +88,21 @@ impl dyn Store + '_ {
         now: Moment,
         entropy: &mut (dyn Entropy + Send),
     ) -> Result<Exchanged, StoreError> {
-        self.run(Keys::of_grant(request), now, |records| {
-            operations::exchange(policy, records, request, now, entropy)
-        })
-        .await
+        let keys = Keys::of_grant(request);
+        let mut repetition = None;
+        let exchanged = self.run(keys, now, |records| {
+            repetition = operations::keys_of_repetition(policy, records, &keys, now);
+            if repetition.is_some() {
+                return (None, Vec::new());
+            }
+            let (exchanged, changes) = operations::exchange(policy, records, request, now, entropy);
+            (Some(exchanged), changes)
+        });
+        if let Some(exchanged) = exchanged.await? {
+            return Ok(exchanged);
+        }
+        let keys = repetition.unwrap_or(keys);
+        self.run(keys, now, |records| operations::exchange(policy, records, request, now, entropy)).await
     }
 
     /// Performs RevokeToken; see [`crate::revoke_token`].

@@ -1,8 +1,12 @@
 //! CreateToken with a device code: ownership, single use, and expiry.
 
 use core::time::Duration;
-use device_authority::{NoEntropy, Records, ServerPolicy, SlowDown, UserDecision, create_token};
-use oidc_proto::{Client, CreateTokenRequest, FaultCode, Grant, RegisterClientRequest, Secret, grant_type};
+use device_authority::{
+    ClientRecord, NoEntropy, Records, Rotation, ServerPolicy, SlowDown, UserDecision, create_token,
+};
+use oidc_proto::{
+    Client, CreateTokenRequest, FaultCode, Grant, RegisterClientRequest, Secret, Token, grant_type,
+};
 
 use crate::common::{Bench, fault};
 
@@ -245,31 +249,84 @@ fn the_grace_of_a_device_code_outlasts_the_code() {
     assert_eq!(bench.poll(&client, &device.device_code).unwrap().access_token, first.access_token);
 }
 
-#[test]
-fn a_token_that_has_expired_is_not_brought_again() {
-    let mut bench =
-        Bench::new(off().with_device_grace(Duration::from_secs(30)).with_access_ttl(Duration::from_secs(20)));
-    let client = bench.client();
-    let device = bench.start(&client).unwrap();
+/// Signs in with a grace of half a minute. Returns the device code, and its token.
+fn graced_sign_in(bench: &mut Bench, client: &Client) -> (Secret, Token) {
+    let device = bench.start(client).unwrap();
     bench.person(&device.user_code, UserDecision::APPROVE);
-    bench.poll(&client, &device.device_code).unwrap();
-    bench.wait(19.0);
-    assert_eq!(bench.poll(&client, &device.device_code).unwrap().expires_in, Some(Duration::from_secs(1)));
-    bench.wait(1.0);
-    assert_eq!(fault(bench.poll(&client, &device.device_code)), FaultCode::InvalidGrant);
+    let token = bench.poll(client, &device.device_code).unwrap();
+    (device.device_code, token)
 }
 
 #[test]
-fn a_token_that_was_revoked_is_not_alive_again_when_its_code_is_repeated() {
+fn a_refusal_in_the_grace_revokes_nothing() {
     let mut bench = with_grace(30);
+    bench.policy.short_access_ttl = Duration::from_secs(20);
+    let client = bench.scoped_client();
+    let (code, token) = graced_sign_in(&mut bench, &client);
+    bench.wait(19.0);
+    assert_eq!(bench.poll(&client, &code).unwrap().expires_in, Some(Duration::from_secs(1)));
+    // The access token has expired, and the refresh token has not.
+    bench.wait(1.0);
+    assert_eq!(fault(bench.poll(&client, &code)), FaultCode::InvalidGrant);
+    assert!(bench.refresh(&client, &token.refresh_token.unwrap()).is_ok());
+}
+
+#[test]
+fn after_the_first_refresh_a_code_in_its_grace_brings_no_old_token() {
+    for rotation in [Rotation::Strict, Rotation::Grace] {
+        let mut bench = with_grace(30);
+        bench.policy.rotation = rotation;
+        let client = bench.scoped_client();
+        let (code, token) = graced_sign_in(&mut bench, &client);
+        let next = bench.refresh(&client, &token.refresh_token.unwrap()).unwrap();
+        assert_eq!(fault(bench.poll(&client, &code)), FaultCode::InvalidGrant);
+        assert!(bench.refresh(&client, &next.refresh_token.unwrap()).is_ok(), "the sign-in goes on");
+    }
+}
+
+#[test]
+fn a_code_in_its_grace_brings_no_token_of_a_sign_in_that_has_ended() {
+    for scoped in [true, false] {
+        let mut bench = with_grace(30);
+        let client = if scoped { bench.scoped_client() } else { bench.client() };
+        let (code, token) = graced_sign_in(&mut bench, &client);
+        bench.store.logout(&token.access_token, bench.now).unwrap();
+        assert_eq!(fault(bench.poll(&client, &code)), FaultCode::InvalidGrant);
+        assert!(bench.store.recognize_token(&token.access_token, bench.now).is_err());
+    }
+}
+
+#[test]
+fn a_repeated_response_is_that_of_the_first_use_whatever_has_changed_since() {
+    let mut bench = with_grace(30);
+    let client = Client::public("my-tool");
+    let registered = |scopes: &[&str]| {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        ClientRecord::preconfigured(Client::public("my-tool"), Some(scopes))
+    };
+    bench.policy = bench.policy.clone().with_client(registered(&["a"]));
+    let (code, token) = graced_sign_in(&mut bench, &client);
+    for scopes in [&[][..], &["a", "openid"]] {
+        bench.policy = bench.policy.clone().with_client(registered(scopes));
+        for ttl in [10, 24 * 3600] {
+            bench.policy = bench.policy.clone().with_access_ttl(Duration::from_secs(ttl));
+            assert_eq!(bench.poll(&client, &code), Ok(token.clone()), "{scopes:?}, {ttl}");
+        }
+    }
+}
+
+#[test]
+fn the_grace_of_a_device_code_is_no_longer_than_its_record_is_kept() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let mut bench = Bench::new(off().with_device_grace(minutes(60)).with_remember_expired(minutes(10)));
     let client = bench.client();
-    let device = bench.start(&client).unwrap();
-    bench.person(&device.user_code, UserDecision::APPROVE);
-    let token = bench.poll(&client, &device.device_code).unwrap();
-    bench.store.logout(&token.access_token, bench.now).unwrap();
-    let again = bench.poll(&client, &device.device_code).unwrap();
-    assert_eq!(again.access_token, token.access_token);
-    assert!(bench.store.recognize_token(&again.access_token, bench.now).is_err());
+    let (code, token) = graced_sign_in(&mut bench, &client);
+    bench.wait(599.0);
+    assert!(bench.poll(&client, &code).is_ok());
+    bench.wait(1.0);
+    // The record is still there, so the replay is noticed.
+    assert_eq!(fault(bench.poll(&client, &code)), FaultCode::InvalidGrant);
+    assert!(bench.store.recognize_token(&token.access_token, bench.now).is_err());
 }
 
 #[test]

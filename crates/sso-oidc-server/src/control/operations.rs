@@ -29,7 +29,7 @@ pub struct Device {
     pub start_url: Option<String>,
     /// Its state.
     pub status: DeviceStatus,
-    /// The subject of the person who approved, until the device has its token.
+    /// The subject of the person who approved, until the device has its token; with a device grace also later.
     pub approved_by: Option<Subject>,
     /// The end of its codes, on the server's clock.
     pub expires_at: SystemTime,

@@ -103,10 +103,12 @@ impl Collector {
             Device { latest_poll: event.at, slow_downs: 0, end: None }
         });
         report.polls += 1;
-        if let Some(end) = device.end {
+        // In the grace of a device code, a client may ask again for what it has lost.
+        let is_graced = device.end == Some(End::Token) && event.answer == Some(Answer::Success);
+        if let Some(end) = device.end.filter(|_| !is_graced) {
             report.polls_after_end += 1;
             report.spent_secrets += u64::from(end == End::Token);
-        } else if !is_first {
+        } else if !is_first && !is_graced {
             let gap = event.at.saturating_sub(device.latest_poll);
             let slowed = interval.saturating_add(STEP.saturating_mul(device.slow_downs));
             report.early_polls += u64::from(gap < interval);

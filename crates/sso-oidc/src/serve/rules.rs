@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use sso_oidc_server::{Approval, Config, Rotation, SlowDown};
+use sso_oidc_server::{Approval, Config, Rotation, ServerPolicy, SlowDown};
 
 use crate::duration;
 
@@ -23,9 +23,9 @@ pub(super) struct RulesArgs {
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration::lifetime)]
     device_ttl: Duration,
 
-    /// How long a device code that brought tokens brings the same ones again, for a client that lost the response.
-    /// Without it a second use is refused, and ends the tokens
-    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration::any)]
+    /// How long a device code that brought tokens brings the same ones again, for a client that lost the response; at
+    /// most 10m. Without it a second use is refused, and ends the tokens
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = grace)]
     device_grace: Duration,
 
     /// The lifetime of an access token, in both dialects; the real service uses 8h, or 1h if a refresh token comes
@@ -63,6 +63,15 @@ pub(super) struct RulesArgs {
     /// strict for the OAuth endpoints]
     #[arg(long, value_name = "grace|strict|reuse", hide_possible_values = true)]
     refresh: Option<RefreshChoice>,
+}
+
+/// Parses a grace. The records of used codes are kept for as long after their expiry.
+fn grace(text: &str) -> Result<Duration, String> {
+    let longest = ServerPolicy::default().remember_expired;
+    duration::any(text).and_then(|grace| match grace > longest {
+        true => Err(format!("expected at most {}m", longest.as_secs() / 60)),
+        false => Ok(grace),
+    })
 }
 
 /// The response to an early poll.

@@ -151,8 +151,10 @@ impl Ledger {
                 Answer::Refused("invalid_grant"),
                 Some(code),
             ) => {
-                // A code that is forgotten has no tokens to end.
-                self.codes[code].replayed |= self.codes[code].tokens > 0 && told.codes[code].known;
+                // A code that is forgotten has no tokens to end, and one in its grace may be used again.
+                let seen = &mut self.codes[code];
+                let is_graced = told.now < seen.since + told.rules.device_grace;
+                seen.replayed |= seen.tokens > 0 && told.codes[code].known && !is_graced;
             }
             (Op::Refresh { device, token: Which::Rotated, by: By::Owner }, Answer::Refused(why), _)
                 if *why == "invalid_grant" =>

@@ -207,8 +207,17 @@ impl Reference {
         if !code.known || code.client != client {
             return Err(FaultCode::InvalidGrant);
         }
-        if code.spent_at.is_some_and(|spent| now < spent + grace.min(self.rules.access_ttl)) {
-            return Ok(Answer::SameTokens);
+        if let Some(spent_at) = code.spent_at.filter(|spent_at| now < spent_at + grace) {
+            let is_alive = match code.spent {
+                Some(Spent::Family(family)) => {
+                    let family = &self.families[family];
+                    family.alive && family.tokens == 1 && now < family.ends
+                }
+                Some(Spent::Access(access)) => self.access[access].alive,
+                None => false,
+            };
+            let lasts = now < spent_at + self.rules.access_ttl;
+            return if is_alive && lasts { Ok(Answer::SameTokens) } else { Err(FaultCode::InvalidGrant) };
         }
         if let Some(spent) = code.spent {
             match spent {
