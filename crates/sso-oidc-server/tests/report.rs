@@ -71,6 +71,25 @@ fn a_polite_client_signs_in_and_refreshes_without_a_finding() {
 }
 
 #[test]
+fn a_code_that_is_used_again_in_its_grace_is_no_spent_secret() {
+    let config = Config::default().with_approval(Approval::Auto).with_device_grace(Duration::from_secs(30));
+    let world = World::new(config);
+    let code = world.start();
+    let first = world.poll(&code);
+    world.wait(29);
+    let again = world.poll(&code);
+    assert_eq!(
+        (&again["access_token"], &again["refresh_token"]),
+        (&first["access_token"], &first["refresh_token"])
+    );
+    assert_eq!(world.findings(), []);
+    world.wait(1);
+    assert_eq!(world.poll(&code)["error"], "invalid_grant");
+    let spent = world.findings().into_iter().find(|(finding, _)| *finding == Finding::SpentSecrets);
+    assert_eq!(spent, Some((Finding::SpentSecrets, 1)));
+}
+
+#[test]
 fn a_rude_client_is_told_everything() {
     let world = World::new(
         Config::default()
