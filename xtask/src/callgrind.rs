@@ -2,19 +2,25 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::shell::Run;
 
-/// Returns the instructions of one run, which must succeed.
-pub(crate) fn instructions(program: &Path, arguments: &[&str]) -> Result<u64> {
-    let run = Run::new("valgrind").args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    let output = run.arg(program).args(arguments).output();
-    let output = output.context("valgrind is needed (Debian: apt-get install valgrind)")?;
+/// Returns the instructions of one run, which must succeed. Its environment has this variable and no other, because the
+/// loader reads all of it, and searches the directories that Cargo puts there.
+pub(crate) fn instructions(
+    program: &Path,
+    arguments: &[&str],
+    variable: Option<(&str, &str)>,
+) -> Result<u64> {
+    let variable = variable.map(|(name, value)| format!("{name}={value}"));
+    let run = Run::new("env").arg("-i").args(variable);
+    let run = run.args(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    let output = run.arg(program).args(arguments).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     match collected(&said) {
         Some(count) if output.status.success() => Ok(count),
-        _ => bail!("valgrind failed: {said}"),
+        _ => bail!("valgrind failed, which is needed (Debian: apt-get install valgrind): {said}"),
     }
 }
 

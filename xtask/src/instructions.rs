@@ -58,8 +58,8 @@ pub(crate) fn task() -> Result<()> {
 fn rows(program: &Path, counting: &Path, measured: &mut BTreeMap<String, u64>) -> Result<()> {
     for (case, [count, bytes]) in allocations(counting)? {
         // The difference of two runs excludes one-time work.
-        let each =
-            (instructions(program, &[&case, "2000"])? - instructions(program, &[&case, "1000"])?) / 1_000;
+        let after = |turns| instructions(program, &[&case, turns], None);
+        let each = (after("2000")? - after("1000")?) / 1_000;
         let floor = FLOORS.iter().find(|(name, _)| *name == case).and_then(|(_, floor)| measured.get(*floor));
         let ratio = floor.map_or_else(String::new, |floor| ratio(each, *floor));
         println!("{case:<22}{each:>14}{ratio:>10}{count:>13}{bytes:>8}");

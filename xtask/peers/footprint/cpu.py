@@ -23,6 +23,8 @@ def split(words):
 def once(command):
     names = [word for word in command[:4] if "=" in word and not word.startswith(("-", "/"))]
     environment = os.environ | dict(name.split("=", 1) for name in names)
+    # Cargo sets it, and the loader would search its directories.
+    environment.pop("LD_LIBRARY_PATH", None)
     child = subprocess.Popen(
         command[len(names):], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True,

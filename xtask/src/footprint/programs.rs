@@ -35,7 +35,7 @@ const fn program(package: &'static str, shown: &'static str) -> Program {
 
 /// One of ours, with its other flow.
 const fn code_flow(package: &'static str, shown: &'static str) -> Program {
-    Program { package, shown, environment: Some(("FLOW", "code")), flow: Flow::Code }
+    Program { package, shown, environment: None, flow: Flow::Code }
 }
 
 /// Our program, which is of the workspace.
@@ -43,7 +43,11 @@ const PROGRAM: &str = "sso-oidc";
 
 /// All programs. Each of ours follows the program that it is compared with.
 pub(crate) const ALL: &[Program] = &[
-    program("hand-ureq", "by hand over ureq 3"),
+    program("hand-ureq", "by hand over ureq 3, no time limit"),
+    Program {
+        environment: Some(("TIME_LIMIT", "1")),
+        ..program("hand-ureq", "the same, a time limit for each request")
+    },
     program("ours-ureq", "`device-flow-ureq`"),
     program("oauth2-ureq", "`oauth2` over ureq 2"),
     program("hand-reqwest", "by hand over reqwest 0.13, roots compiled in"),
@@ -137,7 +141,8 @@ impl Program {
     }
 
     fn name(&self) -> String {
-        format!("footprint-{}{}", self.package, std::env::consts::EXE_SUFFIX)
+        let flow = if self.flow == Flow::Code { "-code" } else { "" };
+        format!("footprint-{}{flow}{}", self.package, std::env::consts::EXE_SUFFIX)
     }
 
     fn binary(&self) -> Result<PathBuf> {
@@ -160,7 +165,7 @@ impl Program {
 
     /// Returns the instructions of one sign-in.
     pub(super) fn instructions(&self, endpoint: &str) -> Result<u64> {
-        callgrind::instructions(&self.binary()?, &[endpoint])
+        callgrind::instructions(&self.binary()?, &[endpoint], self.environment)
     }
 
     /// Returns the size of the stripped program.

@@ -1,7 +1,9 @@
 //! A sign-in by hand over ureq: `ENDPOINT [CLIENT_ID CLIENT_SECRET]`. No deadline, no retry, no second look
-//! at an answer, and no sleep between polls.
+//! at an answer, and no sleep between polls. With `TIME_LIMIT` in the environment a request has 40 seconds, and ureq
+//! looks up its address in a thread.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -68,6 +70,7 @@ fn main() {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
+        .timeout_global(std::env::var_os("TIME_LIMIT").map(|_| Duration::from_secs(40)))
         .tls_config(tls)
         .build()
         .into();

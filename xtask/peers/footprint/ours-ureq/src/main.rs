@@ -1,13 +1,11 @@
 //! A sign-in through `device-flow-ureq`: `ENDPOINT [CLIENT_ID CLIENT_SECRET]`. As in the programs that it is
-//! measured beside, there is no sleep between polls: its clock jumps to where the next one is due. With `FLOW=code`
-//! in the environment it prints an address for a browser, and waits for its redirect.
+//! measured beside, there is no sleep between polls: its clock jumps to where the next one is due.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use device_flow_ureq::{
-    Cancel, Client, Clock, Endpoint, FirstPoll, HttpClient, Listener, Policy, Registration, Secret,
-    SystemClock, Tick,
+    Cancel, Client, Clock, Endpoint, FirstPoll, HttpClient, Policy, Registration, Secret, SystemClock, Tick,
 };
 
 /// The system's clock, ahead by the nanoseconds that were not slept.
@@ -33,12 +31,7 @@ fn main() {
         registration.map(|(id, secret)| Registration::new(Client::new(id, Secret::from(secret))));
     let client = HttpClient::new(endpoint).expect("a client");
     let policy = Policy::aws("https://example.awsapps.com/start").with_first_poll(FirstPoll::Immediately);
-    let signed_in = if std::env::var_os("FLOW").is_some_and(|flow| flow == "code") {
-        let login = client.code_login(policy, Listener::bind().expect("a port")).registered(registration);
-        login.run(|prompt| println!("{}", prompt.url))
-    } else {
-        client.login(policy).registered(registration).clock(Impatient::default()).run(|_| {})
-    };
-    let signed_in = signed_in.expect("a sign-in");
+    let login = client.login(policy).registered(registration).clock(Impatient::default());
+    let signed_in = login.run(|_| {}).expect("a sign-in");
     assert!(!signed_in.token.access_token.expose().is_empty());
 }
