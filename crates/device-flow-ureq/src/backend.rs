@@ -17,8 +17,8 @@ use crate::proxy::Chosen;
 pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// The room for bytes from a connection. The headers must fit, and one byte more shows that they are too long.
 ///
-/// ureq clears its buffers again and again. With its own sizes of 128 KiB that is a fifth of all instructions of a
-/// sign-in.
+/// ureq clears both buffers of a connection before it uses them. With its own sizes of 128 KiB each, that is a third of
+/// all instructions of a sign-in.
 pub(crate) const INPUT_BUFFER: usize = MAX_HEADER_BYTES + 1;
 /// The room for bytes to a connection. Each line of a request's headers must fit, and the longest has a token.
 pub(crate) const OUTPUT_BUFFER: usize = 16 * 1024;
