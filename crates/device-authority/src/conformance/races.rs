@@ -6,9 +6,10 @@ use core::time::Duration;
 use oidc_proto::{FaultCode, Grant};
 
 use super::{Bench, Broken, ensure};
-use crate::{GuessLimit, PersonError, Rotation, Source, UserDecision};
+use crate::{Exchanged, GuessLimit, PersonError, Rotation, Source, UserDecision};
 
-pub(super) async fn polls(mut bench: Bench<'_>) -> Result<(), Broken> {
+/// Polls with one approved code, twelve times at once.
+async fn polled(mut bench: Bench<'_>) -> Result<Vec<Exchanged>, Broken> {
     let client = bench.register().await?;
     let device = bench.start(&client).await?;
     bench.approve(&device.user_code).await?;
@@ -19,6 +20,11 @@ pub(super) async fn polls(mut bench: Bench<'_>) -> Result<(), Broken> {
             Box::pin(async move { bench.present(&client, grant).await })
         })
         .await?;
+    Ok(replies)
+}
+
+pub(super) async fn polls(bench: Bench<'_>) -> Result<(), Broken> {
+    let replies = polled(bench).await?;
     let tokens = replies.iter().filter(|exchanged| exchanged.reply.is_ok()).count();
     ensure!(tokens == 1, "{tokens} of twelve polls got a token");
     for fault in replies.iter().filter_map(|exchanged| exchanged.reply.as_ref().err()) {
@@ -29,16 +35,7 @@ pub(super) async fn polls(mut bench: Bench<'_>) -> Result<(), Broken> {
 
 pub(super) async fn graced_polls(mut bench: Bench<'_>) -> Result<(), Broken> {
     bench.policy.device_grace = Duration::from_secs(30);
-    let client = bench.register().await?;
-    let device = bench.start(&client).await?;
-    bench.approve(&device.user_code).await?;
-    let grant = Grant::device_code(device.device_code);
-    let replies = bench
-        .twelve(|mut bench| {
-            let (client, grant) = (client.clone(), grant.clone());
-            Box::pin(async move { bench.present(&client, grant).await })
-        })
-        .await?;
+    let replies = polled(bench).await?;
     let firsts = replies.iter().filter(|exchanged| !exchanged.is_repeated).count();
     ensure!(firsts == 1, "{firsts} of twelve polls were the first");
     let tokens = replies.iter().map(|exchanged| exchanged.reply.as_ref());
@@ -127,7 +124,7 @@ pub(super) async fn paces(mut bench: Bench<'_>) -> Result<(), Broken> {
             Box::pin(async move { bench.present(&client, grant).await })
         })
         .await?;
-    let pending = |exchanged: &&crate::Exchanged| {
+    let pending = |exchanged: &&Exchanged| {
         exchanged.reply.as_ref().is_err_and(|fault| fault.code == FaultCode::AuthorizationPending)
     };
     let first = replies.iter().filter(pending).count();
