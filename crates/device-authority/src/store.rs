@@ -33,7 +33,7 @@ pub type Decide<'a> = dyn FnMut(Records<'_>) -> Vec<Change> + Send + 'a;
 ///
 /// 1. [`Store::transact`] loads the records that the keys name, and calls the decision with them.
 /// 2. It commits all changes, or none. None of the records that the decision changes has changed since they were
-///    loaded. Otherwise the store loads them again, and calls the decision again. So a code is valid once,
+///    loaded. Otherwise the store loads them again, and calls the decision again. So a code brings one grant,
 ///    although two requests present it at the same time.
 /// 3. It returns when the changes are committed, and not before. After a crash, a committed change is there.
 ///    A change of [`Change::may_be_lost`] need not be: without it a device may poll sooner, or a source guess again.
