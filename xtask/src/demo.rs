@@ -12,9 +12,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// The demo through the blocking adapter and through the async one.
 pub(crate) const STEPS: &[Step] = &[
-    Step { name: "demo", about: "a whole sign-in, blocking", slow: true, run: blocking },
-    Step { name: "demo-async", about: "a whole sign-in, async", slow: true, run: asynchronous },
-    Step { name: "demo-code", about: "a whole sign-in with the code flow", slow: true, run: code_flow },
+    Step::new("demo", "a whole sign-in, blocking", blocking),
+    Step::new("demo-async", "a whole sign-in, async", asynchronous),
+    Step::new("demo-code", "a whole sign-in with the code flow", code_flow),
 ];
 
 /// `cargo xtask demo`

@@ -71,6 +71,12 @@ pub(crate) fn commands() -> Result<()> {
     Ok(())
 }
 
+/// Installs and builds the peers, without a program of the workspace.
+pub(crate) fn prepare() -> Result<()> {
+    environment()?;
+    peers::prepare()
+}
+
 /// Runs every scenario.
 pub(crate) fn step() -> Result<()> {
     task(&[])

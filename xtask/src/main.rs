@@ -5,6 +5,7 @@
 mod bench;
 mod browser;
 mod callgrind;
+mod clients;
 mod clock_ban;
 mod demo;
 mod deny;

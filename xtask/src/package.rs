@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use cargo_metadata::Package;
 
 use crate::shell::Run;
+use crate::test::WAITING;
 use crate::test_programs::{self, TestProgram};
 use crate::workspace;
 
@@ -18,8 +19,6 @@ const SIDE_BY_SIDE: usize = 2;
 
 /// The crate whose tests take longest, so they begin first.
 const LONGEST: &str = "sso-oidc";
-/// The number of its tests that run at a time.
-const WAITING: &str = "6";
 
 /// `cargo xtask test --only package`
 pub(crate) fn step() -> Result<()> {
@@ -87,8 +86,7 @@ impl Place {
     fn build(&self) -> Result<Vec<TestProgram>> {
         let build =
             ["test", "--workspace", "--tests", "--all-features", "--no-run", "--message-format", "json"];
-        // Most dependencies are built there.
-        let target = workspace::target_dir()?;
+        let target = workspace::target_dir()?.join("package-tests");
         let said = quietly(Run::cargo().args(build).in_dir(&self.tree()).env("CARGO_TARGET_DIR", target))?;
         test_programs::built(&said)
     }

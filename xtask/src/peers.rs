@@ -17,7 +17,8 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 /// Returns all peers, each with the environment variable that the scenarios read.
 pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
     let npm = npm()?;
-    let mut found = vec![
+    let mut found = crates()?;
+    found.extend([
         ("INTEROP_NODE", node(&npm)),
         ("INTEROP_PROVIDER", npm.join("serve.mjs")),
         ("INTEROP_OPENID_CLIENT", npm.join("client.mjs")),
@@ -25,10 +26,7 @@ pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
         ("INTEROP_VISIT", npm.join("visit.mjs")),
         ("INTEROP_JS_TOKEN", npm.join("token.mjs")),
         ("INTEROP_CHROMIUM", chromium()?),
-        ("INTEROP_OAUTH2", peer("oauth2")?),
-        ("INTEROP_OPENIDCONNECT", peer("openidconnect")?),
-        ("INTEROP_AWS_CONFIG", peer("aws-config")?),
-    ];
+    ]);
     let examples = [("INTEROP_UREQ", "oauth_login"), ("INTEROP_REQWEST", "async_oauth_login")];
     let build = Run::cargo().args(["build", "--workspace"]);
     build.args(examples.iter().flat_map(|(_, example)| ["--example", example])).go()?;
@@ -37,6 +35,22 @@ pub(crate) fn all() -> Result<Vec<(&'static str, PathBuf)>> {
     }
     found.extend(browser::page()?.map(|page| ("INTEROP_PAGE", page)));
     Ok(found)
+}
+
+/// Installs the packages, and builds the programs outside the workspace.
+pub(crate) fn prepare() -> Result<()> {
+    npm()?;
+    crates()?;
+    Ok(())
+}
+
+/// Returns the programs with crates of others.
+fn crates() -> Result<Vec<(&'static str, PathBuf)>> {
+    Ok(vec![
+        ("INTEROP_OAUTH2", peer("oauth2")?),
+        ("INTEROP_OPENIDCONNECT", peer("openidconnect")?),
+        ("INTEROP_AWS_CONFIG", peer("aws-config")?),
+    ])
 }
 
 /// Returns the browser, which no registry of packages has.

@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use self::pooler::Pooler;
 use crate::shell::Run;
 use crate::simulate;
+use crate::test::WAITING;
 
 /// The variable with the URL of the database.
 pub(crate) const URL: &str = "SSO_OIDC_TEST_POSTGRES";
@@ -38,8 +39,8 @@ fn tests(cluster: &Cluster) -> Result<()> {
     cluster.tests(&["--package", "sso-oidc-postgres", "--tests"])?;
     cluster.tests(&["--package", "sso-oidc-postgres", "--doc"])?;
     cluster.tests_behind_a_pooler()?;
-    let program = ["--package", "sso-oidc", "--features", "postgres", "--test", "serve_postgres"];
-    cluster.tests(&program)?;
+    // With the features of the whole workspace, so that little is built again.
+    cluster.tests(&["--workspace", "--features", "sso-oidc/postgres", "--test", "serve_postgres"])?;
     simulate::step_of_database(cluster)
 }
 
@@ -165,7 +166,8 @@ impl Cluster {
     /// Runs tests with the database.
     fn tests(&self, chosen: &[&str]) -> Result<()> {
         let run = self.known_to(Run::cargo().arg("test").args(chosen));
-        run.env("SSO_OIDC_TEST_POSTGRES_CRASH", self.crash()).limit(LIMIT).go()
+        let run = run.env("RUST_TEST_THREADS", WAITING).env("SSO_OIDC_TEST_POSTGRES_CRASH", self.crash());
+        run.limit(LIMIT).go()
     }
 
     /// Runs the tests of the contract and of a server with several stores once more, behind PgBouncer.

@@ -1,8 +1,12 @@
 //! A sequence of steps, with headers and times. It stops at the first failure, and prints a table at the end.
 
+pub(crate) mod beside;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+
+use self::beside::Beside;
 
 /// A step of a task.
 #[derive(Clone, Copy)]
@@ -11,10 +15,27 @@ pub(crate) struct Step {
     pub(crate) about: &'static str,
     /// Whether `--fast` skips it.
     pub(crate) slow: bool,
+    /// Whether it builds in a directory of its own, so that it can run beside other steps.
+    pub(crate) beside: bool,
     pub(crate) run: fn() -> Result<()>,
 }
 
-/// Runs the steps in order, and stops at the first failure.
+impl Step {
+    pub(crate) const fn new(name: &'static str, about: &'static str, run: fn() -> Result<()>) -> Self {
+        Self { name, about, slow: false, beside: false, run }
+    }
+
+    pub(crate) const fn slow(self) -> Self {
+        Self { slow: true, ..self }
+    }
+
+    pub(crate) const fn beside(self) -> Self {
+        Self { beside: true, ..self }
+    }
+}
+
+/// Runs the steps in order, and stops at the first failure. Those that can run beside the others do so in a second
+/// process, whose output follows that of the others.
 ///
 /// The last line on standard output is `N passed, M failed`, for people and test runners.
 ///
@@ -23,28 +44,50 @@ pub(crate) struct Step {
 /// A step failed. The error names it, and says how to run it alone.
 pub(crate) fn run(steps: &[Step]) -> Result<()> {
     let start = Instant::now();
-    let mut passed: Vec<(&str, Duration)> = Vec::new();
+    let (here, others) = split(steps);
+    let mut beside = None;
+    if !others.is_empty() {
+        println!("\n== beside the others: {}", others.join(", "));
+        beside = Some(Beside::start(&others)?);
+    }
+    let mut passed: Vec<(&str, String)> = Vec::new();
     let mut failure = None;
-    for (at, step) in steps.iter().enumerate() {
-        println!("\n== [{}/{}] {}: {}", at + 1, steps.len(), step.name, step.about);
+    for (at, step) in here.iter().enumerate() {
+        println!("\n== [{}/{}] {}: {}", at + 1, here.len(), step.name, step.about);
         let begun = Instant::now();
         if let Err(error) = (step.run)() {
             eprintln!("error: {error:#}");
-            failure = Some((step.name, begun.elapsed()));
+            failure = Some((step.name, seconds(begun.elapsed())));
             break;
         }
         println!("-- {} passed in {}", step.name, seconds(begun.elapsed()));
-        passed.push((step.name, begun.elapsed()));
+        passed.push((step.name, seconds(begun.elapsed())));
+        if let Some(beside) = &mut beside
+            && beside.has_failed()?
+        {
+            break;
+        }
+    }
+    let not_run = here.iter().skip(passed.len() + usize::from(failure.is_some()));
+    let not_run: Vec<&str> = not_run.map(|step| step.name).collect();
+    // A failure here ends the others.
+    if let Some(beside) = beside.filter(|_| failure.is_none()) {
+        println!("\n== what the steps beside the others said");
+        if beside.end()?.success() {
+            passed.extend(others.iter().map(|name| (*name, "beside".to_owned())));
+        } else {
+            failure = Some(("beside", seconds(start.elapsed())));
+        }
     }
 
     println!("\n== summary, {} in all", seconds(start.elapsed()));
     for (name, took) in &passed {
-        println!("   passed  {name:<12}{:>9}", seconds(*took));
+        println!("   passed  {name:<12}{took:>9}");
     }
-    if let Some((name, took)) = failure {
-        println!("   FAILED  {name:<12}{:>9}", seconds(took));
-        for step in &steps[passed.len() + 1..] {
-            println!("   not run {}", step.name);
+    if let Some((name, took)) = &failure {
+        println!("   FAILED  {name:<12}{took:>9}");
+        for name in not_run {
+            println!("   not run {name}");
         }
     }
     println!("{} passed, {} failed", passed.len(), usize::from(failure.is_some()));
@@ -52,6 +95,16 @@ pub(crate) fn run(steps: &[Step]) -> Result<()> {
         Some((name, _)) => bail!("the step `{name}` failed; what it said is above"),
         None => Ok(()),
     }
+}
+
+/// Returns the steps that run in this process, and the names of those that run beside them.
+fn split(steps: &[Step]) -> (Vec<Step>, Vec<&'static str>) {
+    let (others, here): (Vec<Step>, Vec<Step>) = steps.iter().partition(|step| step.beside);
+    // The second process is ended as a group, which only Unix has.
+    if here.is_empty() || cfg!(not(unix)) {
+        return (steps.to_vec(), Vec::new());
+    }
+    (here, others.iter().map(|step| step.name).collect())
 }
 
 fn seconds(took: Duration) -> String {
@@ -62,9 +115,9 @@ fn seconds(took: Duration) -> String {
 mod tests {
     use super::*;
 
-    const FINE: Step = Step { name: "fine", about: "", slow: false, run: || Ok(()) };
-    const BROKEN: Step = Step { name: "broken", about: "", slow: false, run: || bail!("it broke") };
-    const NEVER: Step = Step { name: "never", about: "", slow: false, run: || panic!("ran after a failure") };
+    const FINE: Step = Step::new("fine", "", || Ok(()));
+    const BROKEN: Step = Step::new("broken", "", || bail!("it broke"));
+    const NEVER: Step = Step::new("never", "", || panic!("ran after a failure"));
 
     #[test]
     fn all_steps_that_pass_are_a_pass() {
@@ -75,5 +128,17 @@ mod tests {
     fn the_first_failure_stops_the_row_and_is_named() {
         let error = run(&[FINE, BROKEN, NEVER]).unwrap_err();
         assert!(error.to_string().contains("`broken`"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_step_runs_beside_others_and_alone_if_there_are_none() {
+        let fuzz = Step::new("fuzz", "", || Ok(())).beside();
+        let split = |steps: &[Step]| {
+            let (here, others) = split(steps);
+            (here.iter().map(|step| step.name).collect::<Vec<_>>(), others)
+        };
+        assert_eq!(split(&[FINE, fuzz, BROKEN]), (vec!["fine", "broken"], vec!["fuzz"]));
+        assert_eq!(split(&[fuzz]), (vec!["fuzz"], vec![]));
     }
 }

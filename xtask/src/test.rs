@@ -5,130 +5,103 @@ use std::path::PathBuf;
 use anyhow::{Result, bail, ensure};
 
 use crate::shell::Run;
-use crate::steps::{self, Step};
+use crate::steps::{self, Step, beside};
 use crate::{
-    clock_ban, demo, deny, documented, embedding, examples, features, fuzz, interop, manual, msrv, package,
-    portability, postgres, public_api, publish, semver, simulate, tidy, workspace,
+    clients, clock_ban, demo, deny, documented, embedding, examples, features, fuzz, interop, manual, msrv,
+    package, portability, postgres, public_api, publish, semver, simulate, tidy, workspace,
 };
 
 /// The steps of `cargo xtask test`.
 pub(crate) const STEPS: &[Step] = &[
-    Step { name: "fmt", about: "the code is formatted", slow: false, run: fmt },
-    Step { name: "tidy", about: "the house rules hold", slow: false, run: tidy::step },
-    Step { name: "clippy", about: "no warning in any target", slow: false, run: clippy },
-    Step {
-        name: "test",
-        about: "unit, property, integration and documentation tests",
-        slow: false,
-        run: cargo_test,
-    },
-    Step {
-        name: "examples",
-        about: "the adapters' examples sign in to our server",
-        slow: false,
-        run: examples::step,
-    },
-    Step {
-        name: "simulate",
-        about: "clients and authority in small bad worlds of several seeds",
-        slow: false,
-        run: simulate::step,
-    },
-    Step {
-        name: "manual",
-        about: "the manual is a book; its blocks run with the tests",
-        slow: false,
-        run: manual::step,
-    },
-    Step { name: "doc", about: "the documentation builds without a warning", slow: false, run: doc },
-    Step {
-        name: "public-api",
-        about: "the libraries' public items are as committed",
-        slow: false,
-        run: public_api::step,
-    },
-    Step {
-        name: "semver",
-        about: "what the libraries offered at the last tag is still there, unless the version says otherwise",
-        slow: false,
-        run: semver::step,
-    },
-    Step {
-        name: "documented",
-        about: "every public function says how it fails and has an example that runs",
-        slow: false,
-        run: documented::step,
-    },
-    Step {
-        name: "clock-ban",
-        about: "a clock read in a pure crate is caught",
-        slow: false,
-        run: clock_ban::step,
-    },
-    Step {
-        name: "msrv",
-        about: "dependencies and calls of the standard library fit the oldest Rust that the workspace names",
-        slow: false,
-        run: msrv::step,
-    },
-    Step {
-        name: "deny",
-        about: "licences, duplicates and sources of the dependencies, and advisories where they can be had",
-        slow: true,
-        run: deny::step,
-    },
-    Step {
-        name: "embedding",
-        about: "the programs in `examples/`: built, tested, and one signs in",
-        slow: true,
-        run: embedding::step,
-    },
-    Step {
-        name: "features",
-        about: "each feature of the libraries alone, the oldest and the newest HTTP clients",
-        slow: true,
-        run: features::step,
-    },
-    Step {
-        name: "package",
-        about: "each published crate passes its tests as it is packaged, outside of the checkout",
-        slow: true,
-        run: package::step,
-    },
-    Step {
-        name: "publish",
-        about: "all that `cargo publish` does with the published crates, except build and upload",
-        slow: true,
-        run: publish::step,
-    },
-    Step {
-        name: "fuzz",
-        about: "the fuzz targets build and their corpus passes",
-        slow: true,
-        run: fuzz::step,
-    },
-    Step {
-        name: "postgres",
-        about: "the PostgreSQL store, and servers at one database, that are killed meanwhile",
-        slow: true,
-        run: postgres::step,
-    },
-    Step {
-        name: "interop",
-        about: "boto3, the AWS CLI and the oauth2 crate against our server, our clients against oidc-provider",
-        slow: true,
-        run: interop::step,
-    },
-    Step {
-        name: "portability",
-        about: "other systems, as far as the tools for them are on this machine",
-        slow: true,
-        run: portability::step,
-    },
+    Step::new("fmt", "the code is formatted", fmt),
+    Step::new("tidy", "the house rules hold", tidy::step),
+    Step::new("clippy", "no warning in any target", clippy),
+    Step::new("test", "unit, property, integration and documentation tests", cargo_test),
+    Step::new("examples", "the adapters' examples sign in to our server", examples::step),
+    Step::new("simulate", "clients and authority in small bad worlds of several seeds", simulate::step),
+    Step::new("manual", "the manual is a book; its blocks run with the tests", manual::step),
+    Step::new("doc", "the documentation builds without a warning", doc),
+    Step::new("public-api", "the libraries' public items are as committed", public_api::step),
+    Step::new(
+        "semver",
+        "what the libraries offered at the last tag is still there, unless the version says otherwise",
+        semver::step,
+    ),
+    Step::new(
+        "documented",
+        "every public function says how it fails and has an example that runs",
+        documented::step,
+    ),
+    Step::new("clock-ban", "a clock read in a pure crate is caught", clock_ban::step),
+    Step::new(
+        "msrv",
+        "dependencies and calls of the standard library fit the oldest Rust that the workspace names",
+        msrv::step,
+    ),
+    Step::new(
+        "deny",
+        "licences, duplicates and sources of the dependencies, and advisories where they can be had",
+        deny::step,
+    )
+    .slow()
+    .beside(),
+    Step::new("embedding", "the programs in `examples/`: built, tested, and one signs in", embedding::step)
+        .slow(),
+    Step::new("features", "each feature of the libraries alone", features::step).slow(),
+    Step::new(
+        "clients",
+        "the adapters with the oldest and the newest HTTP clients that they support",
+        clients::step,
+    )
+    .slow()
+    .beside(),
+    Step::new(
+        "package",
+        "each published crate passes its tests as it is packaged, outside of the checkout",
+        package::step,
+    )
+    .slow()
+    .beside(),
+    Step::new(
+        "publish",
+        "all that `cargo publish` does with the published crates, except build and upload",
+        publish::step,
+    )
+    .slow()
+    .beside(),
+    Step::new("fuzz", "the fuzz targets build and their corpus passes", fuzz::step).slow().beside(),
+    Step::new(
+        "postgres",
+        "the PostgreSQL store, and servers at one database, that are killed meanwhile",
+        postgres::step,
+    )
+    .slow(),
+    Step::new(
+        "peers",
+        "what the interoperability tests need of crates.io, PyPI and npm is built",
+        interop::prepare,
+    )
+    .slow()
+    .beside(),
+    Step::new(
+        "interop",
+        "boto3, the AWS CLI and the oauth2 crate against our server, our clients against oidc-provider",
+        interop::step,
+    )
+    .slow(),
+    Step::new(
+        "portability",
+        "other systems, as far as the tools for them are on this machine",
+        portability::step,
+    )
+    .slow(),
 ];
 
 /// The crate with tests that read files of the repository, and those tests. They are not in its package.
 const OF_THE_REPOSITORY: (&str, &[&str]) = ("sso-oidc", &["control_examples", "deploy", "manual", "readme"]);
+
+/// The number of tests that run at a time. Most of them wait for time-outs and intervals of polling.
+pub(crate) const WAITING: &str = "8";
 
 /// `cargo xtask test [--fast] [--only STEP]…`
 pub(crate) fn test(args: &[String]) -> Result<()> {
@@ -151,6 +124,7 @@ fn choose(args: &[String]) -> Result<Vec<Step>> {
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--fast" => fast = true,
+            beside::FLAG => beside::end_with_input(),
             "--only" => match args.next() {
                 Some(name) => only.push(name.as_str()),
                 None => bail!("--only wants a step's name; `cargo xtask help` lists them"),
@@ -218,7 +192,7 @@ fn cargo_test_of_unpublished() -> Result<()> {
 }
 
 fn tests_of(chosen: &[&str]) -> Result<()> {
-    Run::cargo().args(["test", "--workspace"]).args(chosen).go()?;
+    Run::cargo().args(["test", "--workspace"]).args(chosen).env("RUST_TEST_THREADS", WAITING).go()?;
     Run::cargo().args(["test", "--workspace", "--doc"]).go()
 }
 
