@@ -1,5 +1,7 @@
 //! This project's server keeps every rule.
 
+use std::time::Duration;
+
 use device_conform::{Client, Outcome, Report};
 use sso_oidc_server::{Capacity, FileStore};
 
@@ -59,4 +61,14 @@ fn a_second_client_that_the_server_does_not_know_proves_nothing() {
     for id in ["6749-5.2-other-client", "6749-10.4-client"] {
         assert!(left_out.contains(&id), "{id}: {left_out:?}");
     }
+}
+
+#[test]
+fn a_server_with_a_grace_for_device_codes_has_codes_that_are_good_twice() {
+    let mut world = World::new(Kind::Public);
+    world.config.policy.device_grace = Duration::from_secs(30);
+    let (report, _) = world.check(unchanged());
+    let failed = report.checks.iter().filter(|checked| matches!(checked.outcome, Outcome::Fail(_)));
+    let failed: Vec<_> = failed.map(|checked| checked.check.id).collect();
+    assert_eq!(failed, ["6749-10.5-single-use", "6749-10.5-at-once"], "{report}");
 }
