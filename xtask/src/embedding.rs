@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::server::{Profile, Server};
+use crate::server::{self, Profile, Server};
 use crate::shell::Run;
 use crate::workspace;
 
@@ -13,8 +13,8 @@ use crate::workspace;
 const OURS: &str = "cli";
 const THEIRS: &str = "cli-aws-sdk";
 
-/// The example with the provider for AWS's SDK.
-const PROVIDER: &str = "aws-sdk-sign-in";
+/// The examples over AWS's SDK.
+const OVER_SDK: [&str; 2] = [THEIRS, "aws-sdk-sign-in"];
 
 /// The tool inside of the example that is a page.
 const TOOL: &str = "bindgen";
@@ -29,24 +29,27 @@ pub(crate) fn step() -> Result<()> {
     for example in all()? {
         let manifest = example.join("Cargo.toml");
         Run::cargo().args(["fmt", "--check", "--manifest-path"]).arg(&manifest).go()?;
-        // Each check would build the SDK for a minute, so a program over it is only built and run, or tested.
-        let is_over_sdk = example.ends_with(THEIRS) || example.ends_with(PROVIDER);
-        if !is_over_sdk {
+        // Alone, so that an example names each feature that it needs. The SDK would take a minute each time.
+        if !OVER_SDK.iter().any(|name| example.ends_with(name)) {
             cargo(&manifest, &["clippy", "--all-targets"])?.args(["--", "-D", "warnings"]).go()?;
         }
-        // The tool that makes a page has no test. The page's own test runs it, where there is a compiler for the page.
-        if !example.ends_with(THEIRS) && !example.ends_with(TOOL) {
-            cargo(&manifest, &["test", "--quiet"])?.go()?;
-        }
     }
+    // All at once, so that each dependency is built once.
+    let manifest = examples().join("Cargo.toml");
+    cargo(&manifest, &["build", "--quiet", "--workspace", "--bins", "--tests"])?.go()?;
+    cargo(&manifest, &["test", "--quiet", "--workspace"])?.go()?;
     lines()?;
     programs()
+}
+
+fn examples() -> PathBuf {
+    workspace::root().join("examples")
 }
 
 /// Returns every package there, also those inside of another: fuzz targets, and the tool that makes a page.
 fn all() -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(workspace::root().join("examples"))? {
+    for entry in fs::read_dir(examples())? {
         let example = entry?.path();
         found.extend(
             [example.join("fuzz"), example.join(TOOL), example]
@@ -80,7 +83,7 @@ fn lines() -> Result<()> {
 }
 
 fn lines_of(example: &str) -> Result<usize> {
-    let source = workspace::root().join("examples").join(example).join("src");
+    let source = examples().join(example).join("src");
     let mut lines = 0;
     for entry in fs::read_dir(&source).with_context(|| source.display().to_string())? {
         let path = entry?.path();
@@ -117,12 +120,9 @@ fn program(example: &str) -> Result<Run> {
     Ok(Run::new(built(example)?))
 }
 
-/// Builds an example's program.
+/// Returns an example's program.
 fn built(example: &str) -> Result<PathBuf> {
-    let manifest = workspace::root().join("examples").join(example).join("Cargo.toml");
-    cargo(&manifest, &["build", "--quiet"])?.go()?;
-    let name = format!("example-{example}{}", std::env::consts::EXE_SUFFIX);
-    Ok(workspace::target_dir()?.join("debug").join(name))
+    server::program(Profile::Debug, &format!("example-{example}"))
 }
 
 /// Signs in with a command-line example, and runs it again with the stored session.
