@@ -66,6 +66,11 @@ impl AgentCarrier {
         &self.agent
     }
 
+    /// Returns whether the agent is a caller's, which may have middleware.
+    pub(crate) const fn is_foreign(&self) -> bool {
+        self.rules.is_some()
+    }
+
     /// Sends one request, and returns the response with any status.
     pub(crate) fn run(
         &self,
@@ -74,17 +79,14 @@ impl AgentCarrier {
     ) -> Result<Response<Body>, TransportError> {
         let (mut head, bytes) = request.into_parts();
         let mut body = Outgoing::new(bytes);
-        let uri = head.uri.clone();
+        let proxy = self.proxy.as_deref().filter(|chosen| !chosen.proxy.is_no_proxy(&head.uri));
         let answered = if bytes.is_empty() {
             self.send(Request::from_parts(head, ()), timeout)
         } else {
             head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
             self.send(Request::from_parts(head, SendBody::from_reader(&mut body)), timeout)
         };
-        answered.map_err(|error| {
-            let proxy = self.proxy.as_deref().filter(|chosen| !chosen.proxy.is_no_proxy(&uri));
-            failure::of(error, body.progress(), proxy)
-        })
+        answered.map_err(|error| failure::of(error, body.progress(), proxy))
     }
 
     fn send(

@@ -43,8 +43,7 @@ impl HttpClient {
         address: &http::Uri,
         accept: &'static str,
     ) -> Option<Result> {
-        let (client, address) = (self.clone(), address.clone());
-        self.run_unless(worker, move || client.fetch_as(address.clone(), accept))
+        self.run_unless(worker, address, move |client, address| client.fetch_as(address.clone(), accept))
     }
 
     /// Fetches a public document of this type.
@@ -65,8 +64,7 @@ impl HttpClient {
         request: &Request,
         timeout: Duration,
     ) -> Option<Result> {
-        let (client, request) = (self.clone(), request.clone());
-        self.run_unless(worker, move || client.send(&request, timeout))
+        self.run_unless(worker, request, move |client, request| client.send(request, timeout))
     }
 
     /// Sends a request of the caller's own. Returns `None` if that is cancelled.
@@ -75,8 +73,7 @@ impl HttpClient {
         worker: &mut Worker,
         request: &http::Request<Vec<u8>>,
     ) -> Option<Result> {
-        let (client, request) = (self.clone(), request.clone());
-        self.run_unless(worker, move || {
+        self.run_unless(worker, request, |client, request| {
             let outgoing = request.clone().map(|_| request.body().as_slice());
             client.exchange(outgoing, client.request_timeout)
         })
@@ -87,22 +84,26 @@ impl HttpClient {
         self.exchange(request.head().clone().map(|()| request.body().as_ref()), timeout)
     }
 
-    /// Runs a request, on the worker's thread if it can be cancelled.
-    fn run_unless(
+    /// Sends a request, on the worker's thread if it can be cancelled. Only the thread needs copies.
+    fn run_unless<R: Clone + Send + Sync + 'static>(
         &self,
         worker: &mut Worker,
-        request: impl Fn() -> Result + Send + Sync + 'static,
+        request: &R,
+        send: impl Fn(&Self, &R) -> Result + Send + Sync + 'static,
     ) -> Option<Result> {
         match (&self.cancel, &self.backend) {
-            (Some(cancel), Backend::Agent(_)) => worker.run(cancel, request),
+            (Some(cancel), Backend::Agent(_)) => {
+                let (client, request) = (self.clone(), request.clone());
+                worker.run(cancel, move || send(&client, &request))
+            }
             // A closure runs on this thread, so that its panic fails the test.
             (Some(cancel), Backend::Closure(_)) if cancel.is_cancelled() => None,
             (Some(cancel), Backend::Closure(_)) => {
-                let answer = request();
+                let answer = send(self, request);
                 // As with an agent, a response that has arrived counts, and an error after the cancellation does not.
                 if answer.is_err() && cancel.is_cancelled() { None } else { Some(answer) }
             }
-            (None, _) => Some(request()),
+            (None, _) => Some(send(self, request)),
         }
     }
 
@@ -117,11 +118,14 @@ impl HttpClient {
 }
 
 fn by_agent(agent: &AgentCarrier, outgoing: http::Request<&[u8]>, timeout: Duration) -> Result {
-    let asked = outgoing.uri().clone();
+    // Redirects are off, but the middleware of a caller's agent may send requests to another URL.
+    let asked = agent.is_foreign().then(|| outgoing.uri().clone());
     let answered = agent.run(outgoing, timeout)?;
-    // Redirects are off, but the middleware of a caller's agent may send requests to another URL. The response of a
-    // middleware itself has no URL, and `get_uri` would panic.
-    if !answered.extensions().is_empty() && *answered.get_uri() != asked {
+    // The response of a middleware itself has no URL, and `get_uri` would panic.
+    if let Some(asked) = asked
+        && !answered.extensions().is_empty()
+        && *answered.get_uri() != asked
+    {
         return Err(TransportError::redirected(answered.get_uri().host()));
     }
     let (parts, incoming) = answered.into_parts();
