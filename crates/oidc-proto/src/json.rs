@@ -51,13 +51,20 @@ fn write(to: impl io::Write, value: &impl Serialize) {
 /// A buffer that zeroizes each allocation it had.
 struct Scratch(Zeroizing<Vec<u8>>);
 
+impl Scratch {
+    #[cold]
+    fn grow(&mut self, more: usize) {
+        let capacity = self.0.len().saturating_add(more).saturating_mul(2);
+        let mut larger = Zeroizing::new(Vec::with_capacity(capacity));
+        larger.extend_from_slice(&self.0);
+        self.0 = larger;
+    }
+}
+
 impl io::Write for Scratch {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let needed = self.0.len().saturating_add(bytes.len());
-        if needed > self.0.capacity() {
-            let mut larger = Zeroizing::new(Vec::with_capacity(needed.saturating_mul(2)));
-            larger.extend_from_slice(&self.0);
-            self.0 = larger;
+        if bytes.len() > self.0.capacity() - self.0.len() {
+            self.grow(bytes.len());
         }
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())
