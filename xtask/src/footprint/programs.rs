@@ -48,12 +48,20 @@ pub(crate) const ALL: &[Program] = &[
         environment: Some(("TIME_LIMIT", "1")),
         ..program("hand-ureq", "the same, a time limit for each request")
     },
+    Program {
+        environment: Some(("SMALL_BUFFERS", "1")),
+        ..program("hand-ureq", "no time limit, buffers of 16 and 8 KiB")
+    },
     program("ours-ureq", "`device-flow-ureq`"),
     program("oauth2-ureq", "`oauth2` over ureq 2"),
     program("hand-reqwest", "by hand over reqwest 0.13, roots compiled in"),
     Program {
         environment: Some(("SYSTEM_ROOTS", "1")),
         ..program("hand-reqwest", "the same, the system's roots")
+    },
+    Program {
+        environment: Some(("FEW_EXTRAS", "1")),
+        ..program("hand-reqwest", "roots compiled in, no proxy, no idle limit")
     },
     program("ours-reqwest", "`device-flow-reqwest`"),
     program("oauth2-reqwest", "`oauth2` over reqwest 0.12"),

@@ -1,6 +1,7 @@
 //! A sign-in by hand over reqwest: `ENDPOINT [CLIENT_ID CLIENT_SECRET]`. No deadline, no retry, no second look at an
 //! answer, and no sleep between polls. The root certificates are compiled in; with `SYSTEM_ROOTS` in the
-//! environment they are the system's, which reqwest loads when a client is made.
+//! environment they are the system's, which reqwest loads when a client is made. With `FEW_EXTRAS`, reqwest looks for
+//! no proxy, and ends no idle connection.
 
 use std::sync::Arc;
 
@@ -61,7 +62,10 @@ async fn post<T: DeserializeOwned>(http: &reqwest::Client, address: &str, messag
 }
 
 fn http() -> reqwest::Client {
-    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let mut builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    if std::env::var_os("FEW_EXTRAS").is_some() {
+        builder = builder.no_proxy().http1_only().pool_idle_timeout(None);
+    }
     let provider = rustls::crypto::ring::default_provider();
     if std::env::var_os("SYSTEM_ROOTS").is_some() {
         provider.install_default().expect("no other provider");

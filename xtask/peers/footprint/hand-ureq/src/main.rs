@@ -1,6 +1,7 @@
 //! A sign-in by hand over ureq: `ENDPOINT [CLIENT_ID CLIENT_SECRET]`. No deadline, no retry, no second look
 //! at an answer, and no sleep between polls. With `TIME_LIMIT` in the environment a request has 40 seconds, and ureq
-//! looks up its address in a thread.
+//! looks up its address in a thread. With `SMALL_BUFFERS`, a connection has 16 KiB for input and 8 KiB for output, in
+//! place of ureq's 128 KiB each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +68,11 @@ fn main() {
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .root_certs(RootCerts::PlatformVerifier)
         .build();
+    let small = std::env::var_os("SMALL_BUFFERS").is_some();
+    let [input, output] = if small { [16 * 1024, 8 * 1024] } else { [128 * 1024, 128 * 1024] };
     let agent: ureq::Agent = ureq::Agent::config_builder()
+        .input_buffer_size(input)
+        .output_buffer_size(output)
         .http_status_as_error(false)
         .max_redirects(0)
         .timeout_global(std::env::var_os("TIME_LIMIT").map(|_| Duration::from_secs(40)))
