@@ -101,7 +101,7 @@ pub(crate) const STEPS: &[Step] = &[
 const OF_THE_REPOSITORY: (&str, &[&str]) = ("sso-oidc", &["control_examples", "deploy", "manual", "readme"]);
 
 /// The number of tests that run at a time. Most of them wait for time-outs and intervals of polling.
-pub(crate) const WAITING: &str = "8";
+pub(crate) const WAITING: &str = "4";
 
 /// `cargo xtask test [--fast] [--only STEP]…`
 pub(crate) fn test(args: &[String]) -> Result<()> {
