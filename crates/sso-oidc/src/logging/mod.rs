@@ -37,6 +37,9 @@ const OURS: [&str; 8] = [
 const QUEUED_LINES: usize = 2048;
 /// The delay before another attempt to write to a full, non-blocking standard error.
 const TRY_AGAIN: Duration = Duration::from_millis(10);
+/// The rest of the queue's thread after it has written all lines. Without it a busy server wakes the thread for every
+/// few lines. The queue has room for the lines of this time.
+const REST: Duration = Duration::from_millis(5);
 /// The time that the end of the program gives a slow reader.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
@@ -134,6 +137,7 @@ impl<W: Write> Write for WaitForRoom<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         let _ = self.0.flush();
+        thread::sleep(REST);
         Ok(())
     }
 }
