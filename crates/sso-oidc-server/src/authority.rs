@@ -1,5 +1,6 @@
 //! The service's operations in both dialects.
 
+use core::pin::pin;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
@@ -92,9 +93,7 @@ async fn aws(context: &Context<'_>, operation: Operation) -> Result<Response<Bod
     // Only this query distinguishes CreateTokenWithIAM from CreateToken.
     let mut pairs = context.head.uri.query().unwrap_or_default().split('&');
     if pairs.any(|pair| pair.split('=').next() == Some("aws_iam")) {
-        let fault = Fault::new(FaultCode::InvalidRequest)
-            .with_description("CreateTokenWithIAM is not supported by this server");
-        return Err(fault.into());
+        return Err(reply::invalid("CreateTokenWithIAM is not supported by this server", 400).into());
     }
     let request = Dialect::Aws.decode_request(operation, context.body)?;
     let (policy, store) = (&state.policy, state.store());
@@ -274,7 +273,8 @@ pub(crate) async fn exchange(
             simulated_person::decide_after_polls(state, &request.grant, polls_before, decision, now);
         Box::pin(decided).await?;
     }
-    let exchanged = state.stored(state.store().create_token(policy, request, now, &mut entropy)).await?;
+    let exchanged =
+        state.stored(pin!(state.store().create_token(policy, request, now, &mut entropy))).await?;
     if exchanged.ends_sign_in {
         warn_of_a_replay(&request.grant);
     } else if exchanged.is_repeated {

@@ -17,6 +17,7 @@ use tokio_io_timeout::TimeoutStream;
 
 use crate::Limits;
 use crate::activity::Activity;
+use crate::exchange::Exchange;
 use crate::handler::answer;
 use crate::limits::{discard, http1, read_body};
 use crate::state::{Peer, State};
@@ -78,7 +79,8 @@ where
             activity.take_turn().await;
             let (head, mut body) = request.into_parts();
             let reading = async || read_body(&state.limits, &mut body).await;
-            let response = answer(state, peer, head, reading).await;
+            // It stays in its place, for a move would copy all the room that it may need.
+            let response = pin!(answer(state, &mut Exchange::new(head, peer), reading)).await;
             if !body.is_end_stream() {
                 tokio::spawn(discard(body));
             }

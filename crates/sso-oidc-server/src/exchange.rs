@@ -40,12 +40,13 @@ impl Arrival {
 
 /// One request and its response, for the log.
 pub(crate) struct Exchange {
-    head: Parts,
-    peer: Peer,
+    pub(crate) head: Parts,
+    pub(crate) peer: Peer,
     /// The address of the client, if a trusted proxy names it.
     pub(crate) client: Option<IpAddr>,
-    operation: Option<Operation>,
-    arrival: Arrival,
+    pub(crate) operation: Option<Operation>,
+    /// `None` for a request that was answered by its head, and for one of which the server did not read the rest.
+    pub(crate) arrival: Option<Arrival>,
     pub(crate) status: u16,
     pub(crate) error: Option<ErrorName>,
     pub(crate) request_id: Option<RequestId>,
@@ -79,13 +80,13 @@ impl fmt::Display for Client {
 
 impl Exchange {
     /// Creates an exchange without a response.
-    pub(crate) fn new(head: Parts, peer: Peer, operation: Option<Operation>, arrival: Arrival) -> Self {
+    pub(crate) fn new(head: Parts, peer: Peer) -> Self {
         Self {
             head,
             peer,
             client: None,
-            operation,
-            arrival,
+            operation: None,
+            arrival: None,
             status: 0,
             error: None,
             request_id: None,
@@ -99,10 +100,11 @@ impl Exchange {
     }
 
     /// Writes the exchange to the log, and to the latest requests if the server remembers any.
-    pub(crate) fn record(self, state: &State) {
+    pub(crate) fn record(&mut self, state: &State) {
         state.requests.fetch_add(1, Ordering::Relaxed);
         let path = self.head.uri.path();
-        let took = state.clock.ticks().saturating_sub(self.arrival.ticks);
+        let arrival = self.arrival.unwrap_or_else(|| Arrival::now(&state.clock));
+        let took = state.clock.ticks().saturating_sub(arrival.ticks);
         if let Some(metrics) = &state.metrics {
             let code = self.error.as_ref().map(ErrorName::code);
             metrics.answered(path, self.operation, self.status, code, took);
@@ -125,28 +127,29 @@ impl Exchange {
             "answered"
         );
         if let Some(mut collector) = state.collector() {
-            collector.add(self.event());
+            collector.add(self.event(arrival));
         }
         if !state.records.keeps_any() {
             return;
         }
+        let details = core::mem::take(&mut self.details);
         state.records.push(RecordedRequest {
             number: 0,
             operation: self.operation,
             method: self.head.method.to_string(),
             path: path.to_owned(),
-            at: self.arrival.up,
+            at: arrival.up,
             connection: self.peer.connection,
             status: self.status,
             error: self.error.as_ref().map(|error| error.as_str().to_owned()),
-            request_id: self.request_id.map_or_else(String::new, |id| id.as_str().to_owned()),
-            client_id: self.details.client_id,
-            client_name: self.details.client_name,
-            scopes: self.details.scopes,
-            start_url: self.details.start_url,
-            user_code: self.details.user_code,
-            grant_type: self.details.grant_type,
-            issued: self.details.issued,
+            request_id: self.request_id.as_ref().map_or("", RequestId::as_str).to_owned(),
+            client_id: details.client_id,
+            client_name: details.client_name,
+            scopes: details.scopes,
+            start_url: details.start_url,
+            user_code: details.user_code,
+            grant_type: details.grant_type,
+            issued: details.issued,
             #[cfg(feature = "faults")]
             injected: self.injected,
             #[cfg(feature = "faults")]
@@ -155,9 +158,9 @@ impl Exchange {
     }
 
     /// Returns the exchange as the report counts it.
-    fn event(&self) -> Event {
+    fn event(&self, arrival: Arrival) -> Event {
         Event {
-            at: self.arrival.up,
+            at: arrival.up,
             operation: self.operation,
             grant: self.grant,
             has_secret_in_query: query::has_secret(self.head.uri.query()),

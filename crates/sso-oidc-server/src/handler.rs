@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use oidc_proto::{Body, Fault, REQUEST_ID};
 
@@ -11,60 +10,60 @@ use crate::exchange::{Arrival, Exchange};
 use crate::openid::user_info;
 use crate::reply::{Reply, text};
 use crate::router::{Handler, NoRoute, Route, Step, allowed, route};
-use crate::state::{Context, Peer, State};
+use crate::state::{Context, State};
 use crate::{authority, client_address, cors, limits, page, portal};
 
-/// Returns the response to a request with this head. It never fails: every error becomes a response.
+/// Returns the response to the request of this exchange, and writes the log line. It never fails: every error becomes a
+/// response.
 pub(crate) async fn answer(
     state: &State,
-    peer: Peer,
-    head: Parts,
+    exchange: &mut Exchange,
     body: impl AsyncFnOnce() -> Result<Bytes, Fault>,
 ) -> Response<Body> {
-    let (response, exchange) = respond(state, peer, head, body, handle).await;
+    let response = respond(state, exchange, body, handle).await;
     exchange.record(state);
     response
 }
 
-/// Returns the response of this handler to a request with this head, and the exchange for the log. It reads
-/// the body if a handler uses it.
+/// Returns the response of this handler to the request of this exchange, and notes it there. It reads the body if a
+/// handler uses it.
 pub(crate) async fn respond(
     state: &State,
-    peer: Peer,
-    head: Parts,
+    exchange: &mut Exchange,
     body: impl AsyncFnOnce() -> Result<Bytes, Fault>,
     handle: impl AsyncFnOnce(&Context<'_>, &Route) -> Reply,
-) -> (Response<Body>, Exchange) {
+) -> Response<Body> {
     let id = state.request_ids.next();
+    let head = &exchange.head;
     let path = head.uri.path();
     let route = route(&head.method, path);
     let known = route.as_ref().ok();
-    let operation = known.and_then(|route| route.operation());
     let spelling = known.and_then(|route| route.spelling());
-    let named = client_address::named(&state.trusted_proxies, peer.address.ip(), &head.headers);
-    let (mut arrival, mut grant, mut details) = (None, None, Details::default());
-    let error_of_head = limits::error_of_head(state, &head, spelling);
+    let address = exchange.peer.address.ip();
+    exchange.operation = known.and_then(|route| route.operation());
+    exchange.client = client_address::named(&state.trusted_proxies, address, &head.headers);
+    let error_of_head = limits::error_of_head(state, head, spelling);
     let Reply { mut response, error } = if let Some(reply) = error_of_head {
         reply
     } else {
         match route {
-            Err(no_route) => match cors::preflight(&state.cors_origins, &head) {
+            Err(no_route) => match cors::preflight(&state.cors_origins, head) {
                 Some(reply) => reply,
                 None => refuse(no_route, path),
             },
             Ok(route) => {
                 let takes_body = head.method == http::Method::POST;
                 let body = if takes_body { body().await } else { Ok(Bytes::new()) };
-                let Arrival { up, .. } = *arrival.insert(Arrival::now(&state.clock));
+                let Arrival { up, .. } = *exchange.arrival.insert(Arrival::now(&state.clock));
                 match body {
                     Ok(body) => {
                         let now = state.clock.at(up);
-                        grant = state.grant_for_report(route, &head, &body);
-                        let client = named.unwrap_or_else(|| peer.address.ip());
-                        let context = Context { state, client, head: &head, body: &body, now };
+                        exchange.grant = state.grant_for_report(route, head, &body);
+                        let client = exchange.client.unwrap_or(address);
+                        let context = Context { state, client, head, body: &body, now };
                         let reply = handle(&context, route).await;
                         if state.records.keeps_any() {
-                            details = Box::pin(Details::of(&context, route, &reply.response)).await;
+                            exchange.details = Box::pin(Details::of(&context, route, &reply.response)).await;
                         }
                         reply
                     }
@@ -79,17 +78,12 @@ pub(crate) async fn respond(
         headers.insert(&REQUEST_ID, value);
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    cors::mark(&state.cors_origins, &head, headers);
+    cors::mark(&state.cors_origins, head, headers);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let arrival = arrival.unwrap_or_else(|| Arrival::now(&state.clock));
-    let mut exchange = Exchange::new(head, peer, operation, arrival);
-    exchange.client = named;
     exchange.status = response.status().as_u16();
     exchange.error = error;
-    exchange.grant = grant;
-    exchange.details = details;
     exchange.request_id = Some(id);
-    (response, exchange)
+    response
 }
 
 /// Returns the reply of the route's handler. Only the operations, most of them polls, have no box: each

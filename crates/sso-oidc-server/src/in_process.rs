@@ -9,6 +9,7 @@ use http::header::HOST;
 use http::{HeaderValue, Method, Request, Response};
 
 use crate::clock::Clock;
+use crate::exchange::Exchange;
 use crate::handler::answer;
 use crate::limits::check_length;
 use crate::state::{Peer, State};
@@ -97,7 +98,8 @@ impl InProcess {
         let peer = Peer { address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1), connection: 1 };
         let body = check_length(&self.state.limits, body.len() as u64).map(|()| body);
         // A handler waits only for its store, and the body is complete.
-        let response = self.state.wait(answer(&self.state, peer, head, async || body));
+        let mut exchange = Exchange::new(head, peer);
+        let response = self.state.wait(answer(&self.state, &mut exchange, async || body));
         if is_head { response.map(|_| Vec::new()) } else { response.map(|body| body.bytes().to_vec()) }
     }
 

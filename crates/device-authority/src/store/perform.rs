@@ -90,15 +90,17 @@ impl dyn Store + '_ {
     ) -> Result<Exchanged, StoreError> {
         let keys = Keys::of_grant(request);
         let mut repetition = None;
-        let exchanged = self.run(keys, now, |records| {
-            repetition = operations::keys_of_repetition(policy, records, &keys, now);
-            if repetition.is_some() {
-                return (None, Vec::new());
-            }
-            let (exchanged, changes) = operations::exchange(policy, records, request, now, entropy);
-            (Some(exchanged), changes)
-        });
-        if let Some(exchanged) = exchanged.await? {
+        let exchanged = self
+            .run(keys, now, |records| {
+                repetition = operations::keys_of_repetition(policy, records, &keys, now);
+                if repetition.is_some() {
+                    return (None, Vec::new());
+                }
+                let (exchanged, changes) = operations::exchange(policy, records, request, now, entropy);
+                (Some(exchanged), changes)
+            })
+            .await?;
+        if let Some(exchanged) = exchanged {
             return Ok(exchanged);
         }
         let keys = repetition.unwrap_or(keys);

@@ -28,7 +28,7 @@ use super::transport::Socket;
 use super::transport::Transport;
 use super::{FaultRule, InjectedFault, inject, verdict};
 use crate::activity::Activity;
-use crate::exchange::{Arrival, Exchange};
+use crate::exchange::Exchange;
 use crate::handler::{handle, respond};
 use crate::limits::{discard, http1, read_body};
 use crate::reply::Reply;
@@ -127,8 +127,9 @@ async fn answer(
     let route_of_head = route(&head.method, head.uri.path()).ok();
     let is_form = head.method == Method::POST;
     let reading = async || read_body(&state.limits, &mut body).await;
-    let (mut response, mut exchange) =
-        respond(state, peer, head, reading, async |context: &Context<'_>, route: &Route| {
+    let mut exchange = Exchange::new(head, peer);
+    let mut response =
+        respond(state, &mut exchange, reading, async |context: &Context<'_>, route: &Route| {
             rule = scripted(context, route).map(FaultRule::new).or(rule);
             match rule {
                 Some(rule) => handle_with(rule.fault(), context, route).await,
@@ -317,7 +318,8 @@ fn says(headers: &HeaderMap, option: &str) -> bool {
 /// Records a request that the server does not read to its end.
 fn record_cut(state: &State, peer: Peer, line: RequestLine, others_in_flight: usize) {
     let operation = line.target.and_then(Target::operation);
-    let mut exchange = Exchange::new(head_of(line), peer, operation, Arrival::now(&state.clock));
+    let mut exchange = Exchange::new(head_of(line), peer);
+    exchange.operation = operation;
     exchange.injected = Some(InjectedFault::ResetRequest);
     exchange.others_in_flight = others_in_flight;
     exchange.record(state);
