@@ -1,6 +1,6 @@
 //! The log as lines of text without colours.
 
-use std::fmt::{self, Debug};
+use std::fmt::{self, Debug, Write as _};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -9,6 +9,9 @@ use tracing_subscriber::fmt::format::{DefaultVisitor, Writer};
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+/// The room for a line, which grows if need be. That of a request takes 270 bytes.
+const LINE: usize = 512;
 
 /// One line an event: time, level, target, and its fields. These are the bytes of `tracing-subscriber`'s own
 /// formatter, which paints each part of a line even if it has no colours. Our crates open no spans, so a line shows
@@ -29,47 +32,58 @@ where
     ) -> fmt::Result {
         let metadata = event.metadata();
         let level = metadata.level().as_str();
-        self.0.format_time(&mut writer)?;
+        let mut line = String::with_capacity(LINE);
+        self.0.format_time(&mut Writer::new(&mut line))?;
         for part in [if level.len() < 5 { "  " } else { " " }, level, " ", metadata.target(), ":"] {
-            writer.write_str(part)?;
+            line.push_str(part);
         }
-        let mut fields = Fields { writer, result: Ok(()) };
+        let mut fields = Fields { line, result: Ok(()) };
         event.record(&mut fields);
         fields.result?;
-        fields.writer.write_char('\n')
+        fields.line.push('\n');
+        writer.write_str(&fields.line)
     }
 }
 
 /// The fields of a line, each after a space.
-struct Fields<'a> {
-    writer: Writer<'a>,
+struct Fields {
+    line: String,
     result: fmt::Result,
 }
 
-impl Fields<'_> {
-    fn write(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+impl Fields {
+    fn write(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        self.name(field);
+        let written = self.line.write_fmt(value);
+        self.result = self.result.and(written);
+    }
+
+    fn name(&mut self, field: &Field) {
         let name = field.name();
-        let write = || {
-            for part in [" ", name.strip_prefix("r#").unwrap_or(name), "="] {
-                self.writer.write_str(part)?;
-            }
-            value(&mut self.writer)
-        };
-        if self.result.is_ok() {
-            self.result = write();
+        for part in [" ", name.strip_prefix("r#").unwrap_or(name), "="] {
+            self.line.push_str(part);
         }
     }
 }
 
-impl Visit for Fields<'_> {
+impl Visit for Fields {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.write(field, format_args!("{value}"));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.write(field, format_args!("{value:?}"));
+    }
+
     fn record_str(&mut self, field: &Field, value: &str) {
         let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
         if field.name() == "message" {
             self.record_debug(field, &format_args!("{value}"));
         } else if value.bytes().all(is_plain) {
-            self.write(field, |writer| {
-                ["\"", value, "\""].into_iter().try_for_each(|part| writer.write_str(part))
-            });
+            self.name(field);
+            for part in ["\"", value, "\""] {
+                self.line.push_str(part);
+            }
         } else {
             self.record_debug(field, &value);
         }
@@ -77,16 +91,14 @@ impl Visit for Fields<'_> {
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() != "message" {
-            return self.write(field, |writer| write!(writer, "{value:?}"));
+            return self.write(field, format_args!("{value:?}"));
         }
-        if self.result.is_ok() {
-            self.result = self.writer.write_char(' ').and_then(|()| {
-                // It escapes what a terminal would obey.
-                let mut visitor = DefaultVisitor::new(self.writer.by_ref(), true);
-                visitor.record_debug(field, value);
-                visitor.finish()
-            });
-        }
+        self.line.push(' ');
+        // It escapes what a terminal would obey.
+        let mut visitor = DefaultVisitor::new(Writer::new(&mut self.line), true);
+        visitor.record_debug(field, value);
+        let written = visitor.finish();
+        self.result = self.result.and(written);
     }
 }
 
