@@ -72,7 +72,7 @@ async fn serve_http<S>(state: Arc<State>, stream: S, peer: Peer, activity: Arc<A
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let (state, activity) = (&*state, &*activity);
+    let (state, activity, peer) = (&*state, &*activity, &peer);
     let service = service_fn(move |request: Request<Incoming>| {
         activity.request();
         async move {
@@ -121,14 +121,14 @@ mod tests {
         let state = Arc::new(State::new(Config::default(), address, Clock::start()).await.unwrap());
         let slot = Connections::new(&state.limits, None).admit(1, address.ip());
         let activity = || Arc::clone(&slot.activity);
-        let (peer, graceful) = (Peer { address, connection: 1 }, GracefulShutdown::new());
+        let (peer, graceful) = (|| Peer::new(address, 1), GracefulShutdown::new());
         let connect = || TcpStream::connect(address);
         let http = {
             let stream = with_write_timeout(connect().await.unwrap(), &state.limits);
-            size_of_val(&serve_http(Arc::clone(&state), stream, peer, activity(), graceful.watcher()))
+            size_of_val(&serve_http(Arc::clone(&state), stream, peer(), activity(), graceful.watcher()))
         };
         let stream = connect().await.unwrap();
-        let serving = size_of_val(&serve(state, stream, peer, activity(), graceful.watcher()));
+        let serving = size_of_val(&serve(state, stream, peer(), activity(), graceful.watcher()));
         // The task holds its arguments and the connection that they move into.
         assert!(serving <= http + 512, "{serving} bytes, and a conversation takes {http}");
     }

@@ -39,9 +39,9 @@ impl Arrival {
 }
 
 /// One request and its response, for the log.
-pub(crate) struct Exchange {
+pub(crate) struct Exchange<'a> {
     pub(crate) head: Parts,
-    pub(crate) peer: Peer,
+    pub(crate) peer: &'a Peer,
     /// The address of the client, if a trusted proxy names it.
     pub(crate) client: Option<IpAddr>,
     pub(crate) operation: Option<Operation>,
@@ -66,21 +66,21 @@ fn method_name(method: &Method) -> &'static str {
 }
 
 /// The address of a client in the log: that of its connection, unless a trusted proxy names another.
-struct Client(Peer, Option<IpAddr>);
+struct Client<'a>(&'a Peer, Option<IpAddr>);
 
-impl fmt::Display for Client {
+impl fmt::Display for Client<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(peer, named) = self;
         match named {
             Some(address) => address.fmt(f),
-            None => peer.address.fmt(f),
+            None => f.write_str(&peer.name),
         }
     }
 }
 
-impl Exchange {
+impl<'a> Exchange<'a> {
     /// Creates an exchange without a response.
-    pub(crate) fn new(head: Parts, peer: Peer) -> Self {
+    pub(crate) fn new(head: Parts, peer: &'a Peer) -> Self {
         Self {
             head,
             peer,

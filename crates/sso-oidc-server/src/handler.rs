@@ -17,7 +17,7 @@ use crate::{authority, client_address, cors, limits, page, portal};
 /// response.
 pub(crate) async fn answer(
     state: &State,
-    exchange: &mut Exchange,
+    exchange: &mut Exchange<'_>,
     body: impl AsyncFnOnce() -> Result<Bytes, Fault>,
 ) -> Response<Body> {
     let response = respond(state, exchange, body, handle).await;
@@ -29,7 +29,7 @@ pub(crate) async fn answer(
 /// handler uses it.
 pub(crate) async fn respond(
     state: &State,
-    exchange: &mut Exchange,
+    exchange: &mut Exchange<'_>,
     body: impl AsyncFnOnce() -> Result<Bytes, Fault>,
     handle: impl AsyncFnOnce(&Context<'_>, &Route) -> Reply,
 ) -> Response<Body> {

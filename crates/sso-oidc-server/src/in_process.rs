@@ -95,10 +95,10 @@ impl InProcess {
             head.headers.entry(HOST).or_insert(host);
         }
         let is_head = head.method == Method::HEAD;
-        let peer = Peer { address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1), connection: 1 };
+        let peer = Peer::new(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1), 1);
         let body = check_length(&self.state.limits, body.len() as u64).map(|()| body);
         // A handler waits only for its store, and the body is complete.
-        let mut exchange = Exchange::new(head, peer);
+        let mut exchange = Exchange::new(head, &peer);
         let response = self.state.wait(answer(&self.state, &mut exchange, async || body));
         if is_head { response.map(|_| Vec::new()) } else { response.map(|body| body.bytes().to_vec()) }
     }

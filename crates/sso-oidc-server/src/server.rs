@@ -180,17 +180,18 @@ impl Server {
         let open = |stream: TcpStream, address: SocketAddr, tasks: &mut JoinSet<()>| {
             // Responses are small and take one write, so Nagle's algorithm would only delay them.
             let _ = stream.set_nodelay(true);
-            let peer = Peer { address, connection: state.count_connection() };
+            let number = state.count_connection();
             let slot = match is_trusted(&state.trusted_proxies, address.ip()) {
-                true => connections.admit_proxy(peer.connection, address.ip()),
-                false => connections.admit(peer.connection, address.ip()),
+                true => connections.admit_proxy(number, address.ip()),
+                false => connections.admit(number, address.ip()),
             };
+            let peer = Peer::new(address, number);
             let (state, watcher) = (Arc::clone(&state), graceful.watcher());
             tasks.spawn(async move {
                 let activity = Arc::clone(&slot.activity);
                 slot.run(connection::serve(state, stream, peer, activity, watcher)).await;
             });
-            peer.connection
+            number
         };
         loop {
             tokio::select! {

@@ -94,11 +94,19 @@ pub(crate) struct Context<'a> {
 }
 
 /// The peer of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
+    /// The address as a text, because the log shows it with each request.
+    pub(crate) name: String,
     /// The number of the connection, counted from 1.
     pub(crate) connection: u64,
+}
+
+impl Peer {
+    pub(crate) fn new(address: SocketAddr, connection: u64) -> Self {
+        Self { address, name: address.to_string(), connection }
+    }
 }
 
 /// Shows the endpoint, and omits the thousands of records.

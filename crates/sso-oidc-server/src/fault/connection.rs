@@ -53,7 +53,7 @@ struct Answered {
 
 /// Serves one connection until it ends.
 pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer, activity: Arc<Activity>) {
-    let Some(transport) = transport(&state, stream, peer).await else { return };
+    let Some(transport) = transport(&state, stream, &peer).await else { return };
     let mut connection = PrefixedStream { early: BytesMut::new(), transport };
     loop {
         let line = tokio::time::timeout(
@@ -64,10 +64,10 @@ pub(crate) async fn serve(state: Arc<State>, stream: TcpStream, peer: Peer, acti
         let rule = line.target.and_then(|target| state.faults.rule(target));
         let others_in_flight = state.faults.in_flight();
         if let Some(rule) = rule.filter(|rule| rule.fault() == InjectedFault::ResetRequest) {
-            record_cut(&state, peer, line, others_in_flight);
+            record_cut(&state, &peer, line, others_in_flight);
             return inject::reset_request(connection, rule.bytes()).await;
         }
-        let wrapped = exchange(&state, connection, peer, rule, others_in_flight).await;
+        let wrapped = exchange(&state, connection, &peer, rule, others_in_flight).await;
         let Some((answered, rest)) = wrapped else { return };
         activity.request();
         let stays = inject::deliver(&state.faults, rest, answered.message, answered.rule).await;
@@ -118,7 +118,7 @@ async fn own(context: &Context<'_>, route: &Route) -> Reply {
 /// rule, too.
 async fn answer(
     state: &State,
-    peer: Peer,
+    peer: &Peer,
     mut rule: Option<FaultRule>,
     others_in_flight: usize,
     request: Request<Incoming>,
@@ -211,13 +211,13 @@ async fn is_last(state: &State, succeeded: Option<Operation>) -> bool {
 /// Returns the transport for the responses.
 #[cfg(not(feature = "tls"))]
 #[expect(clippy::unused_async, reason = "with the feature `tls` it shakes hands")]
-async fn transport(_: &State, stream: TcpStream, _: Peer) -> Option<Transport> {
+async fn transport(_: &State, stream: TcpStream, _: &Peer) -> Option<Transport> {
     Some(Transport::plain(stream))
 }
 
 /// Returns the transport for the responses; `None` if the TLS handshake fails.
 #[cfg(feature = "tls")]
-async fn transport(state: &State, stream: TcpStream, peer: Peer) -> Option<Transport> {
+async fn transport(state: &State, stream: TcpStream, peer: &Peer) -> Option<Transport> {
     let Some(acceptor) = &state.tls else { return Some(Transport::plain(stream)) };
     let (stream, limit) = (Arc::new(stream), state.limits.idle_timeout);
     let socket = Arc::clone(&stream);
@@ -262,7 +262,7 @@ async fn request_line(connection: &mut PrefixedStream, limit: usize) -> Option<R
 async fn exchange(
     state: &Arc<State>,
     connection: PrefixedStream,
-    peer: Peer,
+    peer: &Peer,
     rule: Option<FaultRule>,
     others_in_flight: usize,
 ) -> Option<(Answered, PrefixedStream)> {
@@ -316,7 +316,7 @@ fn says(headers: &HeaderMap, option: &str) -> bool {
 }
 
 /// Records a request that the server does not read to its end.
-fn record_cut(state: &State, peer: Peer, line: RequestLine, others_in_flight: usize) {
+fn record_cut(state: &State, peer: &Peer, line: RequestLine, others_in_flight: usize) {
     let operation = line.target.and_then(Target::operation);
     let mut exchange = Exchange::new(head_of(line), peer);
     exchange.operation = operation;
