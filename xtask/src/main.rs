@@ -41,6 +41,7 @@ mod stores;
 mod test;
 mod test_programs;
 mod tidy;
+mod toolchain;
 mod workspace;
 
 use std::process::ExitCode;

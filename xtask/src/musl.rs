@@ -3,16 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, ensure};
 
 use crate::shell::Run;
+use crate::toolchain::Missing;
 
 /// The C compiler for musl.
 pub(crate) const LINKER: &str = "musl-gcc";
 /// Debian's unwinder for musl. The one of its C compiler needs glibc.
-pub(crate) const UNWINDER: &str = "/usr/lib/llvm-14/lib/libunwind.a";
+const UNWINDER: &str = "/usr/lib/llvm-14/lib/libunwind.a";
 /// The package with the unwinder.
-pub(crate) const UNWINDER_PACKAGE: &str = "libunwind-14-dev";
+const UNWINDER_PACKAGE: &str = "libunwind-14-dev";
 /// The one function of glibc that this unwinder calls and musl lacks. It prints the unwinder's last words.
 const FPRINTF: &str = include_str!("musl/fprintf.c");
 
@@ -20,12 +21,13 @@ const FPRINTF: &str = include_str!("musl/fprintf.c");
 ///
 /// # Errors
 ///
-/// The package is missing, or the C compiler fails.
+/// The package is [`Missing`], or the C compiler fails.
 pub(crate) fn with_unwinder(dir: &Path) -> Result<[String; 4]> {
+    let missing = || Missing(format!("no {UNWINDER} (Debian: apt-get install {UNWINDER_PACKAGE})"));
+    ensure!(Path::new(UNWINDER).is_file(), missing());
     fs::create_dir_all(dir)?;
     let library = dir.join("libunwind.a");
-    fs::copy(UNWINDER, &library)
-        .with_context(|| format!("{UNWINDER} (Debian: apt-get install {UNWINDER_PACKAGE})"))?;
+    fs::copy(UNWINDER, &library)?;
     let (source, object) = (dir.join("fprintf.c"), dir.join("fprintf.o"));
     fs::write(&source, FPRINTF)?;
     Run::new(LINKER).args(["-O1", "-c", "-o"]).arg(&object).arg(&source).go()?;

@@ -11,8 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::archive::Format;
-use super::toolchain::Toolchain;
-use super::{Made, PROGRAM};
+use super::{Made, PROGRAM, build};
 use crate::server::Server;
 use crate::shell::Run;
 use crate::workspace;
@@ -65,7 +64,7 @@ fn impossible(made: &Made) -> Result<Option<String>> {
     if Format::of(&made.target) != Format::TarGz || !cfg!(target_os = "linux") {
         return Ok(Some("that is for Linux".to_owned()));
     }
-    if !Toolchain::of(&made.target)?.runs_here() {
+    if !build::runs_here(&made.target) {
         return Ok(Some("this machine cannot run it".to_owned()));
     }
     let user = Run::new("id").arg("-u").output()?;

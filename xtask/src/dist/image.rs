@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::toolchain::Toolchain;
-use super::{Made, PROGRAM};
+use super::{Made, PROGRAM, build};
 use crate::shell::{Run, has_program};
 use crate::workspace;
 
@@ -56,7 +55,7 @@ pub(super) fn check(made: &Made) -> Result<()> {
 
 /// Returns why it cannot be done on this machine.
 fn impossible(made: &Made) -> Result<Option<String>> {
-    if !Toolchain::of(&made.target)?.runs_here() {
+    if !build::runs_here(&made.target) {
         return Ok(Some("this machine cannot run it".to_owned()));
     }
     if !has_program(BUILDAH) {

@@ -5,6 +5,7 @@
 //! the commit. Files have an order and no owner. Paths of the checkout and of cargo are mapped to fixed ones.
 
 mod archive;
+mod build;
 mod check;
 mod checkout;
 mod chroot;
@@ -12,7 +13,6 @@ mod graph;
 mod image;
 mod licences;
 pub(crate) mod sbom;
-mod toolchain;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,9 +21,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use self::archive::{Entry, Format};
+use self::build::Builder;
 use self::checkout::Checkout;
 use self::graph::Graph;
-use self::toolchain::Toolchain;
 use crate::shell::Run;
 
 /// The package of the program.
@@ -46,7 +46,7 @@ const SHELLS: &[(&str, &str)] = &[
 /// `cargo xtask dist [--target TARGET]… [--check]`
 pub(crate) fn task(args: &[String]) -> Result<()> {
     let flags = Flags::of(args)?;
-    let targets = if flags.targets.is_empty() { vec![toolchain::host()?] } else { flags.targets };
+    let targets = if flags.targets.is_empty() { vec![build::host()?] } else { flags.targets };
     let checkout = Checkout::ours()?;
     if flags.check { check::all(&checkout, &targets) } else { make(&checkout, &targets).map(|_| ()) }
 }
@@ -115,10 +115,10 @@ fn make(checkout: &Checkout, targets: &[String]) -> Result<Vec<Made>> {
 
 /// Builds the program, and returns all files of the archive.
 fn contents(checkout: &Checkout, target: &str) -> Result<Vec<Entry>> {
-    let toolchain = Toolchain::of(target)?;
-    let program = toolchain.build(checkout)?;
+    let builder = Builder::of(target)?;
+    let program = builder.build(checkout)?;
     let bytes = fs::read(&program).with_context(|| program.display().to_string())?;
-    nothing_of_this_machine(&bytes, &toolchain.mapped(checkout))?;
+    nothing_of_this_machine(&bytes, &builder.mapped(checkout))?;
     let graph = Graph::of(checkout, target)?;
     let name = program.file_name().context("the program has a name")?.to_string_lossy().into_owned();
     let mut entries = vec![Entry::program(&name, bytes)];
@@ -126,11 +126,11 @@ fn contents(checkout: &Checkout, target: &str) -> Result<Vec<Entry>> {
         entries.push(Entry::file(document, fs::read(checkout.root().join(document))?));
     }
     entries.push(Entry::file("THIRD-PARTY.txt", licences::list(&graph)?.into_bytes()));
-    for (name, file) in toolchain.system_parts()? {
+    for (name, file) in builder.system_parts()? {
         entries.push(Entry::file(name, fs::read(&file).with_context(|| file.display().to_string())?));
     }
     entries.push(Entry::file("sso-oidc.cdx.json", sbom::text(&graph, checkout.time()?)?.into_bytes()));
-    let speaks = if toolchain.runs_here() { program } else { toolchain::of_host(checkout)? };
+    let speaks = if build::runs_here(target) { program } else { build::of_host(checkout)? };
     entries.extend(said_by(&speaks)?);
     Ok(entries)
 }

@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
+use super::build;
 use super::report::Checked;
-use super::toolchain::Toolchain;
+use crate::toolchain::Toolchain;
 
 pub(crate) const TARGET: &str = "aarch64-apple-darwin";
 
@@ -21,18 +22,13 @@ const CRATES: [&str; 10] = [
     "sso-oidc",
 ];
 
-pub(crate) fn check() -> Result<Result<Checked, String>> {
-    let toolchain = match Toolchain::of(TARGET) {
-        Ok(toolchain) => toolchain,
-        Err(missing) => return Ok(Err(missing)),
-    };
-    let packages = CRATES.iter().flat_map(|name| ["--package", *name]);
+pub(crate) fn check() -> Result<Checked> {
+    let toolchain = Toolchain::of(TARGET, "std,panic_unwind")?;
     // A type check needs no object of the C code that ring has. So a program that does nothing stands in for Apple's
     // compiler and archiver, which only macOS has.
-    let check = toolchain.cargo("check", "std,panic_unwind")?.args(packages);
+    let check = build::cargo(&toolchain, "check", &CRATES)?;
     let check = check.env("CC_aarch64_apple_darwin", "true").env("AR_aarch64_apple_darwin", "true");
     check.env("SDKROOT", "/").go()?;
-    let checked =
-        Checked::default().built(format!("type check only: {} by {}", CRATES.join(", "), toolchain.name()));
-    Ok(Ok(checked))
+    let built = format!("type check only: {} by {}", CRATES.join(", "), toolchain.name());
+    Ok(Checked::default().built(built))
 }

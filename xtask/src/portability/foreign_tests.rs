@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::toolchain::{Toolchain, target_dir};
+use super::build::{self, target_dir};
 use crate::shell::Run;
 use crate::test_programs::{self, TestProgram};
+use crate::toolchain::Toolchain;
 
 /// The number of test programs that run at a time. Most tests wait for time-outs and intervals of polling.
 const SIDE_BY_SIDE: usize = 2;
@@ -21,13 +22,11 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Builds the test programs of these crates. `flags` choose their targets, and `prepare` adds what the linker needs.
 pub(crate) fn build(
     toolchain: &Toolchain,
-    parts: &str,
     crates: &[&str],
     flags: &[&str],
     prepare: impl Fn(Run) -> Run,
 ) -> Result<Vec<TestProgram>> {
-    let packages = crates.iter().flat_map(|name| ["--package", *name]);
-    let build = toolchain.cargo("test", parts)?.args(packages).args(flags);
+    let build = build::cargo(toolchain, "test", crates)?.args(flags);
     let build = prepare(build.args(["--no-run", "--message-format", "json"])).output()?;
     let said = String::from_utf8_lossy(&build.stdout);
     let warnings = test_programs::messages(&said)?;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::foreign_tests;
 use super::report::Checked;
-use super::toolchain::{Toolchain, target_dir};
+use super::{build, foreign_tests};
 use crate::musl;
-use crate::shell::{Run, has_program};
+use crate::shell::Run;
+use crate::toolchain::{Toolchain, needs};
 
 pub(crate) const ARM: &str = "aarch64-unknown-linux-gnu";
 pub(crate) const MUSL: &str = "x86_64-unknown-linux-musl";
@@ -41,19 +41,13 @@ const PARTS: &str = "std,panic_unwind,test";
 /// The time limit of the demo.
 const DEMO_LIMIT: Duration = Duration::from_secs(120);
 
-pub(crate) fn check_arm() -> Result<Result<Checked, String>> {
-    let tools = || {
-        needs(ARM_LINKER, "apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross")?;
-        needs(QEMU, "apt-get install qemu-user")?;
-        Toolchain::of(ARM)
-    };
-    let toolchain = match tools() {
-        Ok(toolchain) => toolchain,
-        Err(missing) => return Ok(Err(missing)),
-    };
+pub(crate) fn check_arm() -> Result<Checked> {
+    needs(ARM_LINKER, "apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross")?;
+    needs(QEMU, "apt-get install qemu-user")?;
+    let toolchain = Toolchain::of(ARM, PARTS)?;
     let linked = |run: Run| run.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", ARM_LINKER);
-    linked(toolchain.cargo("build", PARTS)?.args(["--package", "sso-oidc"])).go()?;
-    let tests = foreign_tests::build(&toolchain, PARTS, &IN_ONE_PROCESS, &["--tests"], linked)?;
+    linked(build::cargo(&toolchain, "build", &["sso-oidc"])?).go()?;
+    let tests = foreign_tests::build(&toolchain, &IN_ONE_PROCESS, &["--tests"], linked)?;
     let emulated = |program: &Path| Run::new(QEMU).args(["-L", ARM_LIBRARIES]).arg(program);
     demos(&toolchain, emulated)?;
     let counts = foreign_tests::run(ARM, tests, |program| {
@@ -64,24 +58,14 @@ pub(crate) fn check_arm() -> Result<Result<Checked, String>> {
         .ran(format!("`demo --approve`, blocking and async, under {QEMU}"))
         .tests(&counts, &format!("under {QEMU}"))
         .not_checked("tests that start a program, wait for fractions of a second, or search for minutes");
-    Ok(Ok(checked))
+    Ok(checked)
 }
 
-pub(crate) fn check_musl() -> Result<Result<Checked, String>> {
-    let tools = || {
-        needs(musl::LINKER, "apt-get install musl-tools")?;
-        let toolchain = Toolchain::of(MUSL)?;
-        if toolchain.builds_std() && !Path::new(musl::UNWINDER).is_file() {
-            return Err(format!("no libunwind for it (Debian: apt-get install {})", musl::UNWINDER_PACKAGE));
-        }
-        Ok(toolchain)
-    };
-    let toolchain = match tools() {
-        Ok(toolchain) => toolchain,
-        Err(missing) => return Ok(Err(missing)),
-    };
+pub(crate) fn check_musl() -> Result<Checked> {
+    needs(musl::LINKER, "apt-get install musl-tools")?;
+    let toolchain = Toolchain::of(MUSL, PARTS)?;
     let flags = match toolchain.builds_std() {
-        true => musl::with_unwinder(&target_dir()?.join("musl"))?.join(" "),
+        true => musl::with_unwinder(&build::target_dir()?.join("musl"))?.join(" "),
         false => String::new(),
     };
     let linked = |run: Run| {
@@ -92,9 +76,9 @@ pub(crate) fn check_musl() -> Result<Result<Checked, String>> {
             run.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS", &flags)
         }
     };
-    linked(toolchain.cargo("build", PARTS)?.args(["--package", "sso-oidc"])).go()?;
-    let tests = foreign_tests::build(&toolchain, PARTS, &IN_ONE_PROCESS, &["--tests"], linked)?;
-    let program = toolchain.program("sso-oidc")?;
+    linked(build::cargo(&toolchain, "build", &["sso-oidc"])?).go()?;
+    let tests = foreign_tests::build(&toolchain, &IN_ONE_PROCESS, &["--tests"], linked)?;
+    let program = build::program(&toolchain, "sso-oidc")?;
     // A program for a dynamic loader names it.
     let bytes = fs::read(&program)?;
     let loader = b"/lib/ld-musl";
@@ -109,20 +93,15 @@ pub(crate) fn check_musl() -> Result<Result<Checked, String>> {
         ))
         .ran("`demo --approve`, blocking and async, on this machine")
         .tests(&counts, "on this machine");
-    Ok(Ok(checked))
+    Ok(checked)
 }
 
 /// Signs in with the blocking and the async adapter.
 fn demos(toolchain: &Toolchain, start: impl Fn(&Path) -> Run) -> Result<()> {
-    let program = toolchain.program("sso-oidc")?;
+    let program = build::program(toolchain, "sso-oidc")?;
     for flags in [&[][..], &["--async"]] {
         let run = start(&program).args(["demo", "--approve", "--no-browser"]).args(flags);
         run.limit(DEMO_LIMIT).go()?;
     }
     Ok(())
-}
-
-/// Fails with what is missing, and how to install it.
-pub(crate) fn needs(program: &str, install: &str) -> Result<(), String> {
-    if has_program(program) { Ok(()) } else { Err(format!("no {program} (Debian: {install})")) }
 }

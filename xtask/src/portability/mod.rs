@@ -3,10 +3,10 @@
 //! A target whose tools are missing is NOT CHECKED, which the table says, and that is no failure.
 
 mod apple;
+mod build;
 mod foreign_tests;
 mod linux;
 mod report;
-mod toolchain;
 mod wasm;
 mod windows;
 mod wine;
@@ -14,11 +14,13 @@ mod wine;
 use anyhow::{Result, bail};
 
 use self::report::Checked;
+use crate::toolchain::Missing;
 
-/// A target that is checked. Its check is `Err` with what is missing if the machine lacks its tools.
+/// A target that is checked.
 struct Target {
     name: &'static str,
-    check: fn() -> Result<Result<Checked, String>>,
+    /// Its error is [`Missing`] if this machine lacks the tools.
+    check: fn() -> Result<Checked>,
 }
 
 const TARGETS: &[Target] = &[
@@ -42,8 +44,8 @@ pub(crate) fn task(names: &[String]) -> Result<()> {
         println!("\n   -- {}", target.name);
         let checked = (target.check)();
         match &checked {
-            Ok(Ok(_)) => {}
-            Ok(Err(missing)) => println!("   NOT CHECKED: {}: {missing}", target.name),
+            Ok(_) => {}
+            Err(error) if error.is::<Missing>() => println!("   NOT CHECKED: {}: {error:#}", target.name),
             Err(error) => println!("   FAILED: {error:#}"),
         }
         rows.push((target.name, checked));

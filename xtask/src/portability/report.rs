@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 
+use crate::toolchain::Missing;
+
 /// What was checked of a target, as lines of the table.
 #[derive(Default)]
 pub(crate) struct Checked(Vec<(&'static str, String)>);
@@ -37,19 +39,19 @@ impl Checked {
 /// # Errors
 ///
 /// A target failed. The error names it.
-pub(crate) fn table(rows: &[(&str, Result<Result<Checked, String>>)]) -> Result<()> {
+pub(crate) fn table(rows: &[(&str, Result<Checked>)]) -> Result<()> {
     println!();
     let mut failed = Vec::new();
     for (target, checked) in rows {
         match checked {
-            Ok(Ok(checked)) => {
+            Ok(checked) => {
                 let mut first = *target;
                 for (what, line) in &checked.0 {
                     println!("   {first:<26} {what:<12} {line}");
                     first = "";
                 }
             }
-            Ok(Err(missing)) => println!("   {target:<26} NOT CHECKED: {missing}"),
+            Err(error) if error.is::<Missing>() => println!("   {target:<26} NOT CHECKED: {error:#}"),
             Err(_) => {
                 println!("   {target:<26} FAILED, as said above");
                 failed.push(*target);
@@ -68,8 +70,8 @@ mod tests {
 
     #[test]
     fn only_a_failure_fails_and_it_is_named() {
-        let fine = || ("a", Ok(Ok(Checked::default().built("x").ran("y"))));
-        let missing = || ("b", Ok(Err("no tools".to_owned())));
+        let fine = || ("a", Ok(Checked::default().built("x").ran("y")));
+        let missing = || ("b", Err(anyhow!(Missing("no tools".to_owned())).context("while building")));
         table(&[fine(), missing()]).unwrap();
         let error = table(&[fine(), ("c", Err(anyhow!("it broke"))), missing()]).unwrap_err();
         assert_eq!(error.to_string(), "failed on c");

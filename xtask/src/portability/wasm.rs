@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-use super::foreign_tests;
-use super::linux::needs;
 use super::report::Checked;
-use super::toolchain::{Toolchain, sysroot, target_dir};
-use crate::shell::{Run, has_program};
+use super::{build, foreign_tests};
+use crate::shell::Run;
+use crate::toolchain::{Missing, Toolchain, needs, wasm_linker};
 
 pub(crate) const BROWSER: &str = "wasm32-unknown-unknown";
 pub(crate) const WASI: &str = "wasm32-wasip1";
@@ -25,15 +24,10 @@ const SEARCHES: &str = "explore";
 /// Debian's C library for WASI.
 const WASI_LIBC: &str = "/usr/lib/wasm32-wasi";
 
-pub(crate) fn check_browser() -> Result<Result<Checked, String>> {
-    let tools =
-        || Ok::<_, String>((Toolchain::of(BROWSER)?, linker()?, needs("node", "apt-get install nodejs")?));
-    let (toolchain, linker, ()) = match tools() {
-        Ok(tools) => tools,
-        Err(missing) => return Ok(Err(missing)),
-    };
-    let packages = CRATES.iter().flat_map(|name| ["--package", *name]);
-    toolchain.cargo("build", PARTS)?.args(packages).go()?;
+pub(crate) fn check_browser() -> Result<Checked> {
+    needs("node", "apt-get install nodejs")?;
+    let (toolchain, linker) = (Toolchain::of(BROWSER, PARTS)?, wasm_linker()?);
+    build::cargo(&toolchain, "build", &CRATES)?.go()?;
     let linked = |run: Run| {
         run.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", &linker).env(
             "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
@@ -41,17 +35,17 @@ pub(crate) fn check_browser() -> Result<Result<Checked, String>> {
             "--cfg getrandom_backend=\"unsupported\"",
         )
     };
-    let tests = foreign_tests::build(&toolchain, PARTS, &CRATES, &["--lib"], linked)?;
+    let tests = foreign_tests::build(&toolchain, &CRATES, &["--lib"], linked)?;
     let node = node()?;
     foreign_tests::run(BROWSER, tests, |program| in_node(&node, &program.executable, &program.dir))?;
     let checked = Checked::default().built(format!("{} by {}", CRATES.join(", "), toolchain.name()));
-    Ok(Ok(checked
-        .ran(format!("the unit tests of {} in Node, which says only that all passed", CRATES.join(", ")))))
+    Ok(checked
+        .ran(format!("the unit tests of {} in Node, which says only that all passed", CRATES.join(", "))))
 }
 
 /// Writes the program that runs a test program in Node.
 fn node() -> Result<PathBuf> {
-    let script = target_dir()?.join("run.mjs");
+    let script = build::target_dir()?.join("run.mjs");
     std::fs::write(&script, include_str!("programs/run.mjs"))?;
     Ok(script)
 }
@@ -60,15 +54,11 @@ fn in_node(script: &Path, program: &Path, dir: &Path) -> Run {
     Run::new("node").arg("--no-warnings").arg(script).arg(program).arg(dir)
 }
 
-pub(crate) fn check_wasi() -> Result<Result<Checked, String>> {
-    let tools =
-        || Ok::<_, String>((Toolchain::of(WASI)?, linker()?, needs("node", "apt-get install nodejs")?));
-    let (toolchain, linker, ()) = match tools() {
-        Ok(tools) => tools,
-        Err(missing) => return Ok(Err(missing)),
-    };
+pub(crate) fn check_wasi() -> Result<Checked> {
+    needs("node", "apt-get install nodejs")?;
+    let (toolchain, linker) = (Toolchain::of(WASI, PARTS)?, wasm_linker()?);
     if toolchain.builds_std() && !Path::new(WASI_LIBC).is_dir() {
-        return Ok(Err("no C library for it (Debian: apt-get install wasi-libc)".to_owned()));
+        return Err(Missing("no C library for it (Debian: apt-get install wasi-libc)".to_owned()).into());
     }
     let linked = |run: Run| {
         let run = run.env("CARGO_TARGET_WASM32_WASIP1_LINKER", &linker);
@@ -81,7 +71,7 @@ pub(crate) fn check_wasi() -> Result<Result<Checked, String>> {
         );
         run.env("CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS", flags)
     };
-    let tests = foreign_tests::build(&toolchain, PARTS, &CRATES, &["--tests"], linked)?;
+    let tests = foreign_tests::build(&toolchain, &CRATES, &["--tests"], linked)?;
     let node = node()?;
     let counts = foreign_tests::run(WASI, tests, |program| {
         in_node(&node, &program.executable, &program.dir).args(["--skip", SEARCHES])
@@ -91,14 +81,5 @@ pub(crate) fn check_wasi() -> Result<Result<Checked, String>> {
     }
     let checked = Checked::default().built(format!("{} by {}", CRATES.join(", "), toolchain.name()));
     let checked = checked.tests(&counts, "in Node");
-    Ok(Ok(checked.not_checked("the searches through every short history, which have threads")))
-}
-
-/// Returns the linker: LLVM's, which the toolchain of rustup has.
-fn linker() -> Result<PathBuf, String> {
-    let host = "lib/rustlib/x86_64-unknown-linux-gnu/bin/rust-lld";
-    let own = sysroot(Path::new("rustc")).map(|root| root.join(host)).filter(|path| path.is_file());
-    let named = ["rust-lld", "wasm-ld"].into_iter().find(|name| has_program(name)).map(PathBuf::from);
-    own.or(named)
-        .ok_or_else(|| "no rust-lld or wasm-ld, which links (Debian: apt-get install lld)".to_owned())
+    Ok(checked.not_checked("the searches through every short history, which have threads"))
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::foreign_tests;
 use super::report::Checked;
-use super::toolchain::Toolchain;
 use super::wine::{self, Wine};
+use super::{build, foreign_tests};
+use crate::toolchain::{Toolchain, needs};
 
 pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 
@@ -54,15 +54,13 @@ const DEMO_LIMIT: Duration = Duration::from_secs(60);
 /// Each sign-in of the demo.
 const DEMOS: [&[&str]; 3] = [&[], &["--async"], &["--flow", "code"]];
 
-pub(crate) fn check() -> Result<Result<Checked, String>> {
-    let tools = || Ok::<_, String>((Toolchain::of(TARGET)?, wine::compiler()?, Wine::find()?));
-    let (toolchain, compiler, programs) = match tools() {
-        Ok(tools) => tools,
-        Err(missing) => return Ok(Err(missing)),
-    };
-    let tests = foreign_tests::build(&toolchain, "std,panic_unwind,test", &CRATES, &["--tests"], |run| run)?;
-    let wine = Wine::start(programs, compiler)?;
-    let demo = toolchain.program("sso-oidc.exe")?;
+pub(crate) fn check() -> Result<Checked> {
+    needs(wine::COMPILER, "apt-get install gcc-mingw-w64-x86-64")?;
+    let programs = Wine::find()?;
+    let toolchain = Toolchain::of(TARGET, "std,panic_unwind,test")?;
+    let tests = foreign_tests::build(&toolchain, &CRATES, &["--tests"], |run| run)?;
+    let wine = Wine::start(programs)?;
+    let demo = build::program(&toolchain, "sso-oidc.exe")?;
     for flags in DEMOS {
         let run = wine.run(&demo).args(["demo", "--approve", "--no-browser"]).args(flags);
         run.limit(DEMO_LIMIT).go()?;
@@ -86,5 +84,5 @@ pub(crate) fn check() -> Result<Result<Checked, String>> {
         .not_checked("Ctrl-Break and resets of connections, which Wine does not pass on")
         .not_checked("tests that measure fractions of a second, which Wine needs itself")
         .not_checked("access rights, which files inherit from their directory");
-    Ok(Ok(checked))
+    Ok(checked)
 }

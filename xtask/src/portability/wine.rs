@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::shell::{Run, has_program};
+use crate::shell::Run;
+use crate::toolchain::Missing;
 
+/// The C compiler for Windows, which links.
+pub(crate) const COMPILER: &str = "x86_64-w64-mingw32-gcc";
 /// Debian's place, beside the wrapper of another package.
 const DEBIAN: &str = "/usr/lib/wine";
 /// The time limit of a first start, which creates a registry.
@@ -29,17 +32,21 @@ pub(crate) struct Wine {
 }
 
 impl Wine {
-    /// Returns the loader and the directory of the server. `Err` says what is missing.
-    pub(crate) fn find() -> Result<PathBuf, String> {
+    /// Returns the directory of the loader and the server.
+    ///
+    /// # Errors
+    ///
+    /// There is no Wine.
+    pub(crate) fn find() -> Result<PathBuf, Missing> {
         let debian = Path::new(DEBIAN);
         if debian.join("wine64").is_file() && debian.join("wineserver").is_file() {
             return Ok(debian.to_owned());
         }
-        Err("no Wine (Debian: apt-get install wine64)".to_owned())
+        Err(Missing("no Wine (Debian: apt-get install wine64)".to_owned()))
     }
 
-    /// Starts a Wine with an empty drive. `compiler` builds a library for it.
-    pub(crate) fn start(programs: PathBuf, compiler: &str) -> Result<Self> {
+    /// Starts a Wine with an empty drive.
+    pub(crate) fn start(programs: PathBuf) -> Result<Self> {
         let dir = std::env::temp_dir().join(format!("portability-wine-{}", std::process::id()));
         for made in [&dir, &dir.join("prefix")] {
             fs::create_dir(made).with_context(|| made.display().to_string())?;
@@ -53,9 +60,9 @@ impl Wine {
         boot.logged(&wine.log()).context("Wine does not start")?;
         let library = wine.prefix().join("drive_c/windows/system32/bcryptprimitives.dll");
         if !library.exists() {
-            wine.build(compiler, RANDOM, &["-shared"], &library, &["-ladvapi32"])?;
+            wine.build(RANDOM, &["-shared"], &library, &["-ladvapi32"])?;
         }
-        wine.build(compiler, CTRL_C, &[], &wine.ctrl_c(), &[])?;
+        wine.build(CTRL_C, &[], &wine.ctrl_c(), &[])?;
         Ok(wine)
     }
 
@@ -64,17 +71,10 @@ impl Wine {
         self.in_it(Run::new(&self.loader)).arg(program)
     }
 
-    fn build(
-        &self,
-        compiler: &str,
-        source: &str,
-        flags: &[&str],
-        to: &Path,
-        libraries: &[&str],
-    ) -> Result<()> {
+    fn build(&self, source: &str, flags: &[&str], to: &Path, libraries: &[&str]) -> Result<()> {
         let file = self.dir.join("source.c");
         fs::write(&file, source)?;
-        let build = Run::new(compiler).args(["-O1", "-o"]).arg(to).args(flags).arg(file).args(libraries);
+        let build = Run::new(COMPILER).args(["-O1", "-o"]).arg(to).args(flags).arg(file).args(libraries);
         build.logged(&self.log())
     }
 
@@ -120,13 +120,4 @@ impl Drop for Wine {
         }
         let _ = fs::remove_dir_all(&self.dir);
     }
-}
-
-/// Returns the C compiler for Windows. `Err` says what is missing.
-pub(crate) fn compiler() -> Result<&'static str, String> {
-    const COMPILER: &str = "x86_64-w64-mingw32-gcc";
-    if has_program(COMPILER) {
-        return Ok(COMPILER);
-    }
-    Err(format!("no {COMPILER}, which links (Debian: apt-get install gcc-mingw-w64-x86-64)"))
 }

@@ -1,22 +1,19 @@
-//! The toolchain that builds for a target, and the paths that it maps.
-//!
-//! The installed toolchain is used if it has the standard library of the target. Otherwise Debian's builds that
-//! library, too, from the package `rust-web-src`. The C compiler of the target links.
+//! The build of the program for a target: its flags, and the paths that it maps. The C compiler of the target links.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::PROGRAM;
 use super::checkout::Checkout;
 use crate::musl;
 use crate::shell::Run;
+use crate::toolchain::Toolchain;
 
 const PROFILE: &str = "dist";
-/// Debian's toolchain, and the sources of its standard library below the sysroot.
-const DEBIAN: (&str, &str) = ("/usr/bin/cargo", "/usr/bin/rustc");
-const SOURCES: &str = "lib/rustlib/src/rust/library/std/Cargo.toml";
+/// The parts of the standard library in a program.
+const PARTS: &str = "std,panic_unwind";
 
 /// The licence of a part of a program that no package has.
 struct SystemPart {
@@ -63,14 +60,6 @@ const SYSTEM: &[SystemPart] = &[
     },
 ];
 
-/// What builds the program for a target.
-pub(super) struct Toolchain {
-    target: String,
-    sysroot: PathBuf,
-    /// Whether it is Debian's, which builds the standard library.
-    is_debians: bool,
-}
-
 /// Returns the target of this machine.
 ///
 /// # Errors
@@ -82,33 +71,20 @@ pub(super) fn host() -> Result<String> {
     Ok(host.context("rustc does not say its host")?.to_owned())
 }
 
-impl Toolchain {
-    /// Chooses the toolchain.
-    ///
+/// Returns whether a program for a target runs on this machine.
+pub(super) fn runs_here(target: &str) -> bool {
+    host().is_ok_and(|host| runs_on(target, &host))
+}
+
+/// What builds the program for a target.
+pub(super) struct Builder(Toolchain);
+
+impl Builder {
     /// # Errors
     ///
-    /// None here can build for the target.
+    /// No toolchain here can build for the target.
     pub(super) fn of(target: &str) -> Result<Self> {
-        let library = PathBuf::from(printed("rustc", &["--print", "target-libdir", "--target", target])?);
-        if library.is_dir() {
-            let sysroot = printed("rustc", &["--print", "sysroot"])?.into();
-            return Ok(Self { target: target.to_owned(), sysroot, is_debians: false });
-        }
-        let debians = printed(DEBIAN.1, &["--print", "sysroot"]).map(PathBuf::from);
-        match debians {
-            Ok(sysroot) if sysroot.join(SOURCES).exists() => {
-                Ok(Self { target: target.to_owned(), sysroot, is_debians: true })
-            }
-            _ => bail!(
-                "there is no standard library for {target}: `rustup target add {target}`, or Debian's rustc-web, \
-                 cargo-web and rust-web-src"
-            ),
-        }
-    }
-
-    /// Returns whether a program for the target runs on this machine.
-    pub(super) fn runs_here(&self) -> bool {
-        host().is_ok_and(|host| runs_on(&self.target, &host))
+        Ok(Self(Toolchain::of(target, PARTS)?))
     }
 
     /// Builds the program, and returns its path.
@@ -117,29 +93,25 @@ impl Toolchain {
     ///
     /// It cannot be built.
     pub(super) fn build(&self, checkout: &Checkout) -> Result<PathBuf> {
-        let run = if self.is_debians { Run::new(DEBIAN.0) } else { Run::cargo() };
-        let run = run.args(["build", "--locked", "--profile", PROFILE, "--package", PROGRAM]);
-        let mut run = run.args(["--target", &self.target]).without(changes_the_build);
+        let (toolchain, target) = (&self.0, self.0.target());
+        let run = toolchain.cargo("build").args(["--profile", PROFILE, "--package", PROGRAM]);
+        let mut run = run.without(changes_the_build);
         let unwinder = self.unwinder(checkout)?;
         for setting in self.settings(checkout, unwinder) {
             run = run.arg("--config").arg(setting);
         }
-        if self.is_debians {
-            run = run.args(["-Z", "build-std=std,panic_unwind"]).env("RUSTC", DEBIAN.1);
-            // The other toolchain's libraries have nothing to do with it.
-            run = run.env("RUSTC_BOOTSTRAP", "1").without(|name| name == "LD_LIBRARY_PATH");
-        }
         in_checkout(run, checkout).go()?;
-        let name = if self.target.contains("-windows-") { format!("{PROGRAM}.exe") } else { PROGRAM.into() };
-        Ok(checkout.target_dir().join(&self.target).join(PROFILE).join(name))
+        let name = if target.contains("-windows-") { format!("{PROGRAM}.exe") } else { PROGRAM.into() };
+        Ok(checkout.target_dir().join(target).join(PROFILE).join(name))
     }
 
     /// Returns the flags for an unwinder that links with musl, if the toolchain brings none.
     fn unwinder(&self, checkout: &Checkout) -> Result<Vec<String>> {
-        if !self.is_debians || !self.target.ends_with("-musl") {
+        let target = self.0.target();
+        if !self.0.builds_std() || !target.ends_with("-musl") {
             return Ok(Vec::new());
         }
-        Ok(musl::with_unwinder(&checkout.target_dir().join(&self.target).join("unwinder"))?.into())
+        Ok(musl::with_unwinder(&checkout.target_dir().join(target).join("unwinder"))?.into())
     }
 
     /// Returns cargo's settings for the build. They are added to those of the checkout.
@@ -149,17 +121,18 @@ impl Toolchain {
             .iter()
             .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
             .collect();
-        let linker = linker(&self.target);
+        let target = self.0.target();
+        let linker = linker(target);
         flags.extend(unwinder);
-        if self.target.ends_with("-windows-gnu") {
+        if target.ends_with("-windows-gnu") {
             // MinGW's linker writes the time into each program.
             flags.push("-Clink-arg=-Wl,--no-insert-timestamp".to_owned());
         }
-        let variable = format!("CARGO_TARGET_{}_LINKER", self.target.to_uppercase().replace('-', "_"));
+        let variable = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
         let list = flags.iter().map(|flag| quoted(flag)).collect::<Vec<_>>().join(", ");
-        let mut settings = vec![format!("target.{}.rustflags = [{list}]", self.target)];
+        let mut settings = vec![format!("target.{target}.rustflags = [{list}]")];
         if let Some(linker) = linker.filter(|_| env::var_os(variable).is_none()) {
-            settings.push(format!("target.{}.linker = {}", self.target, quoted(&linker)));
+            settings.push(format!("target.{target}.linker = {}", quoted(&linker)));
         }
         settings
     }
@@ -172,8 +145,8 @@ impl Toolchain {
             (checkout.root().to_owned(), "/source"),
             (checkout.target_dir().to_owned(), "/target"),
         ];
-        if self.is_debians {
-            let sources = self.sysroot.join("lib/rustlib/src/rust");
+        if self.0.builds_std() {
+            let sources = self.0.sysroot().join("lib/rustlib/src/rust");
             mapped.extend(sources.canonicalize().ok().map(|real| (real, "/rust")));
             mapped.push((sources, "/rust"));
         }
@@ -188,11 +161,12 @@ impl Toolchain {
     /// A file is missing. An archive without it could not be given away.
     pub(super) fn system_parts(&self) -> Result<Vec<(&'static str, PathBuf)>> {
         let is_in = |part: &&SystemPart| {
-            self.target.contains(part.target) && part.debians.is_none_or(|debians| debians == self.is_debians)
+            self.0.target().contains(part.target)
+                && part.debians.is_none_or(|debians| debians == self.0.is_debians())
         };
         let parts = SYSTEM.iter().filter(is_in).map(|part| {
             // An absolute path replaces the sysroot.
-            let file = self.sysroot.join(part.place);
+            let file = self.0.sysroot().join(part.place);
             ensure!(file.exists(), "the text of {} is not there: {}", part.name, file.display());
             Ok((part.name, file))
         });
@@ -279,17 +253,17 @@ mod tests {
 
     #[test]
     fn a_target_that_does_not_exist_is_an_error_that_names_it() {
-        let Err(error) = Toolchain::of("z80-unknown-none") else { panic!("there is one") };
+        let Err(error) = Builder::of("z80-unknown-none") else { panic!("there is one") };
         assert!(error.to_string().contains("z80-unknown-none"), "{error}");
     }
 
     #[test]
     fn every_directory_of_the_build_is_mapped_once() {
         let checkout = Checkout::ours().unwrap();
-        let toolchain = Toolchain::of(&host().unwrap()).unwrap();
-        let mapped = toolchain.mapped(&checkout);
+        let builder = Builder::of(&host().unwrap()).unwrap();
+        let mapped = builder.mapped(&checkout);
         assert_eq!(mapped.len(), 3);
-        let settings = toolchain.settings(&checkout, Vec::new());
+        let settings = builder.settings(&checkout, Vec::new());
         for (from, to) in mapped {
             let flag = format!("--remap-path-prefix={}={to}", from.display());
             assert!(settings[0].contains(&quoted(&flag)), "{flag}: {settings:?}");
