@@ -95,7 +95,9 @@ impl Toolchain {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&fetched.stderr);
-        Err(lacking(&said.split_whitespace().collect::<Vec<_>>().join(" ")))
+        let is_advice = |line: &&str| line.starts_with("note:") || line.starts_with("help:");
+        let lines: Vec<_> = said.lines().filter(|line| !is_advice(line)).map(str::trim).collect();
+        Err(lacking(&lines.join(" ")))
     }
 
     /// Returns a run of this cargo subcommand for the target.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::build::{self, target_dir};
 use crate::shell::Run;
@@ -35,27 +36,83 @@ pub(crate) fn build(
     test_programs::built(&said)
 }
 
-/// Runs all test programs, and returns the number of tests that passed in each crate. Each log stays in the target
-/// directory.
+/// Runs all test programs, and returns the number of tests that passed in each crate. `count` reads that number for a
+/// program from its log. The logs stay in the target directory.
 ///
 /// A program that fails runs once more after all others, one test at a time, which is said. Some tests wait for a
-/// second or less, and an emulated system beside another one may need that itself.
+/// second or less, and an emulated system beside another one may need that itself. Each run has its own log.
+///
+/// # Errors
+///
+/// A program failed twice, or no test of one of these crates ran.
 pub(crate) fn run(
     target: &str,
+    crates: &[&str],
     tests: Vec<TestProgram>,
     start: impl Fn(&TestProgram) -> Run + Sync,
+    count: impl Fn(&TestProgram, &str) -> Result<usize> + Sync,
 ) -> Result<BTreeMap<String, usize>> {
-    let logs = target_dir()?.join("logs").join(target);
-    fs::create_dir_all(&logs)?;
-    let once = |program: &TestProgram, threads: &str| -> Result<usize> {
-        let log = logs.join(format!("{}-{}.log", program.package, program.name));
+    let logs = new_logs(&target_dir()?.join("logs"), target)?;
+    let counts = run_twice(tests, |program, turn| {
         let run = start(program).in_dir(&program.dir).env("CARGO_MANIFEST_DIR", &program.dir);
-        run.env("RUST_TEST_THREADS", threads).limit(LIMIT).logged(&log)?;
-        Ok(test_programs::passed(&fs::read_to_string(&log)?))
-    };
+        let log = logs.join(turn.log(program));
+        run.env("RUST_TEST_THREADS", turn.threads()).limit(LIMIT).logged(&log)?;
+        count(program, &fs::read_to_string(&log)?)
+    })?;
+    all_ran(crates, &counts)?;
+    Ok(counts)
+}
+
+/// Counts the tests that passed by the summary in a log.
+pub(crate) fn summed_up(_: &TestProgram, log: &str) -> Result<usize> {
+    Ok(test_programs::passed(log))
+}
+
+/// Creates the directory of a target's logs. Those of an earlier run are removed.
+fn new_logs(dir: &Path, target: &str) -> Result<PathBuf> {
+    let logs = dir.join(target);
+    if logs.exists() {
+        fs::remove_dir_all(&logs).with_context(|| logs.display().to_string())?;
+    }
+    fs::create_dir_all(&logs).with_context(|| logs.display().to_string())?;
+    Ok(logs)
+}
+
+/// A run of a test program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    First,
+    /// After a failure.
+    Second,
+}
+
+impl Turn {
+    /// Returns the name of the log.
+    fn log(self, program: &TestProgram) -> String {
+        let again = match self {
+            Self::First => "",
+            Self::Second => "-again",
+        };
+        format!("{}-{}{again}.log", program.package, program.name)
+    }
+
+    /// Returns how many tests run at a time.
+    const fn threads(self) -> &'static str {
+        match self {
+            Self::First => THREADS,
+            Self::Second => "1",
+        }
+    }
+}
+
+/// Runs the programs, and those that fail once more.
+fn run_twice(
+    tests: Vec<TestProgram>,
+    once: impl Fn(&TestProgram, Turn) -> Result<usize> + Sync,
+) -> Result<BTreeMap<String, usize>> {
     let failed = Mutex::new(Vec::new());
     let mut counts = test_programs::each(tests, SIDE_BY_SIDE, |program| {
-        once(program, THREADS).or_else(|error| {
+        once(program, Turn::First).or_else(|error| {
             println!("   {} {} failed, and will run again\n{error:#}", program.package, program.name);
             failed.lock().unwrap_or_else(PoisonError::into_inner).push(program.clone());
             Ok(0)
@@ -63,7 +120,7 @@ pub(crate) fn run(
     })?;
     let mut failures = Vec::new();
     for program in failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        match once(&program, "1") {
+        match once(&program, Turn::Second) {
             Ok(passed) => {
                 println!("   {} {} passed in its second run", program.package, program.name);
                 *counts.entry(program.package).or_default() += passed;
@@ -76,4 +133,69 @@ pub(crate) fn run(
     }
     ensure!(failures.is_empty(), "these test programs failed twice: {}", failures.join(", "));
     Ok(counts)
+}
+
+/// Checks that each crate has a test that passed. A crate whose tests are left out would pass, too.
+fn all_ran(crates: &[&str], counts: &BTreeMap<String, usize>) -> Result<()> {
+    let without: Vec<&str> =
+        crates.iter().filter(|name| counts.get(**name).is_none_or(|passed| *passed == 0)).copied().collect();
+    ensure!(without.is_empty(), "no test ran of {}", without.join(", "));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::bail;
+
+    use super::*;
+
+    fn program(package: &str) -> TestProgram {
+        TestProgram {
+            package: package.to_owned(),
+            name: "tests".to_owned(),
+            dir: PathBuf::new(),
+            executable: PathBuf::new(),
+        }
+    }
+
+    #[test]
+    fn a_crate_without_a_test_that_ran_is_a_failure_that_names_it() {
+        let counts = BTreeMap::from([("a".to_owned(), 2), ("b".to_owned(), 0)]);
+        all_ran(&["a"], &counts).unwrap();
+        let error = all_ran(&["a", "b", "c"], &counts).unwrap_err();
+        assert_eq!(error.to_string(), "no test ran of b, c");
+    }
+
+    #[test]
+    fn a_program_that_fails_runs_again_with_another_log_and_counts_once() {
+        let turns = Mutex::new(Vec::new());
+        let once = |program: &TestProgram, turn: Turn| {
+            turns.lock().unwrap().push((turn.log(program), turn.threads()));
+            if program.package == "slow" && turn == Turn::First { bail!("too late") } else { Ok(3) }
+        };
+        let counts = run_twice(vec![program("slow"), program("quick")], once).unwrap();
+        assert_eq!(counts, BTreeMap::from([("slow".to_owned(), 3), ("quick".to_owned(), 3)]));
+        let mut turns = turns.into_inner().unwrap();
+        assert_eq!(turns.pop(), Some(("slow-tests-again.log".to_owned(), "1")));
+        turns.sort_unstable();
+        assert_eq!(turns, [("quick-tests.log".to_owned(), "4"), ("slow-tests.log".to_owned(), "4")]);
+    }
+
+    #[test]
+    fn a_program_that_fails_twice_is_a_failure_that_names_it() {
+        let error = run_twice(vec![program("a")], |_, _| bail!("it broke")).unwrap_err();
+        assert_eq!(error.to_string(), "these test programs failed twice: tests");
+    }
+
+    #[test]
+    fn the_logs_of_an_earlier_run_are_removed_and_those_of_other_targets_stay() {
+        let dir = std::env::temp_dir().join(format!("logs-{}", std::process::id()));
+        for target in ["a", "b"] {
+            fs::write(new_logs(&dir, target).unwrap().join("old.log"), "old").unwrap();
+        }
+        let left = fs::read_dir(new_logs(&dir, "a").unwrap()).unwrap().count();
+        let is_there = dir.join("b/old.log").exists();
+        fs::remove_dir_all(&dir).unwrap();
+        assert_eq!((left, is_there), (0, true));
+    }
 }

@@ -10,6 +10,7 @@ use super::report::Checked;
 use super::{build, foreign_tests};
 use crate::musl;
 use crate::shell::Run;
+use crate::test_programs::TestProgram;
 use crate::toolchain::{Toolchain, needs};
 
 pub(crate) const ARM: &str = "aarch64-unknown-linux-gnu";
@@ -50,9 +51,10 @@ pub(crate) fn check_arm() -> Result<Checked> {
     let tests = foreign_tests::build(&toolchain, &IN_ONE_PROCESS, &["--tests"], linked)?;
     let emulated = |program: &Path| Run::new(QEMU).args(["-L", ARM_LIBRARIES]).arg(program);
     demos(&toolchain, emulated)?;
-    let counts = foreign_tests::run(ARM, tests, |program| {
+    let start = |program: &TestProgram| {
         emulated(&program.executable).args(NOT_UNDER_QEMU.iter().flat_map(|name| ["--skip", *name]))
-    })?;
+    };
+    let counts = foreign_tests::run(ARM, &IN_ONE_PROCESS, tests, start, foreign_tests::summed_up)?;
     let checked = Checked::default()
         .built(format!("the program and {} crates' tests, by {}", IN_ONE_PROCESS.len(), toolchain.name()))
         .ran(format!("`demo --approve`, blocking and async, under {QEMU}"))
@@ -84,7 +86,8 @@ pub(crate) fn check_musl() -> Result<Checked> {
     let loader = b"/lib/ld-musl";
     ensure!(!bytes.windows(loader.len()).any(|part| part == loader), "the program is not static");
     demos(&toolchain, |program| Run::new(program))?;
-    let counts = foreign_tests::run(MUSL, tests, |program| Run::new(&program.executable))?;
+    let start = |program: &TestProgram| Run::new(&program.executable);
+    let counts = foreign_tests::run(MUSL, &IN_ONE_PROCESS, tests, start, foreign_tests::summed_up)?;
     let checked = Checked::default()
         .built(format!(
             "the program, static, and {} crates' tests, by {}",
