@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::{Cache, CacheError, Identity, Obstacle, patiently, platform};
 
@@ -149,21 +149,11 @@ fn temporary_in(dir: &Path, file_name: &str, bytes: &[u8]) -> io::Result<NamedTe
 
 /// Renames a temporary file over another one. A file that another program has open is told from one without permission.
 pub(crate) fn replace(file: NamedTempFile, path: &Path) -> io::Result<()> {
-    let mut file = Some(file);
-    let renamed = patiently(|| match file.take() {
-        Some(temporary) => temporary.persist(path).map(drop).or_else(|refused| {
-            // On Windows, this one succeeds if all that have the file open permit its deletion.
-            let renamed = match cfg!(windows) {
-                true => std::fs::rename(refused.file.path(), path),
-                false => Err(refused.error),
-            };
-            if renamed.is_err() {
-                file = Some(refused.file);
-            }
-            renamed
-        }),
-        None => Ok(()),
-    });
+    // Windows marks a file of `tempfile` as temporary until it is kept, and a rename would keep the mark.
+    let file = TempPath::try_from_path(file.into_temp_path().keep()?)?;
+    // On Windows the standard library's rename also succeeds if all that have the file open permit its deletion.
+    // `tempfile`'s own does not.
+    let renamed = patiently(|| std::fs::rename(&file, path));
     renamed.map_err(|error| platform::explained(error, path))
 }
 

@@ -2,7 +2,7 @@
 #![cfg(windows)]
 
 use std::fs::{self, File};
-use std::os::windows::fs::OpenOptionsExt as _;
+use std::os::windows::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,6 +14,10 @@ use sso_cache::{
 
 /// `FILE_SHARE_READ`: others may read the file, but neither write nor delete it. Many programs open files so.
 const SHARE_READ: u32 = 1;
+/// All of `FILE_SHARE_READ`, `FILE_SHARE_WRITE` and `FILE_SHARE_DELETE`.
+const SHARE_ALL: u32 = 7;
+/// `FILE_ATTRIBUTE_TEMPORARY`: Windows may keep the contents in memory alone.
+const TEMPORARY: u32 = 0x100;
 
 fn identity() -> Identity {
     Identity::SessionName("corp".to_owned())
@@ -93,6 +97,47 @@ fn a_config_file_keeps_its_line_ends_and_its_backup_has_a_path_that_every_progra
     assert_eq!(fs::read_to_string(&backup).unwrap(), before);
     assert!(backup.starts_with(dir.path()) && !backup.to_string_lossy().starts_with(r"\\?\"), "{backup:?}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "the config file and its backup");
+}
+
+/// Does something while another program reads the file and permits all that others may want.
+fn while_shared<T>(path: &Path, action: impl FnOnce() -> T) -> T {
+    let _reader = File::options().read(true).share_mode(SHARE_ALL).open(path).unwrap();
+    action()
+}
+
+#[test]
+fn a_file_that_stays_has_no_mark_of_a_temporary_one() {
+    let is_marked = |path: &Path| fs::metadata(path).unwrap().file_attributes() & TEMPORARY != 0;
+    let (dir, cache) = cache();
+    let marked = dir.path().join("marked");
+    File::options().write(true).create_new(true).custom_flags(TEMPORARY).open(&marked).unwrap();
+    if !is_marked(&marked) {
+        println!("NOT CHECKED: this system forgets the mark");
+    }
+
+    let token_path = cache.token_path(&identity());
+    assert!(!is_marked(&token_path), "after the first save");
+    cache.save_token(&identity(), &token("second")).unwrap();
+    assert!(!is_marked(&token_path), "after the second save");
+    while_shared(&token_path, || cache.save_token(&identity(), &token("third"))).unwrap();
+    assert_eq!(cache.token(&identity()).unwrap(), Some(token("third")));
+    assert!(!is_marked(&token_path), "after a save beside a reader");
+
+    let config = dir.path().join("config");
+    let mut before = String::new();
+    for region in ["eu-west-1", "us-east-1", "eu-west-2"] {
+        let mut document = ConfigDocument::parse(&before).unwrap();
+        document.set(&SectionName::Profile("a".to_owned()), "region", region).unwrap();
+        let saved = match before.is_empty() {
+            true => document.save(&config, &before),
+            false => while_shared(&config, || document.save(&config, &before)),
+        };
+        if let Some(backup) = saved.unwrap() {
+            assert!(!is_marked(&backup), "the backup before {region}");
+        }
+        assert!(!is_marked(&config), "the config file with {region}");
+        before = document.as_str().to_owned();
+    }
 }
 
 #[test]

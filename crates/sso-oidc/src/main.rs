@@ -59,6 +59,7 @@ mod man;
 mod operations;
 mod output;
 mod people_file;
+mod persist;
 mod picker;
 mod portal;
 mod ready;

@@ -8,6 +8,7 @@ use sso_oidc_server::{Config, Tls, TlsError};
 use tempfile::TempPath;
 
 use crate::exit::{Failure, chain};
+use crate::persist::persist;
 
 /// The first line of the CA file. It marks a file that we may replace, and PEM parsers skip it.
 const MARK: &str =
@@ -134,7 +135,7 @@ fn replace(path: &Path, pem: &str) -> io::Result<()> {
     }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let file = temporary(directory.unwrap_or_else(|| Path::new(".")), pem)?;
-    sso_cache::patiently(|| std::fs::rename(&file, path))
+    persist(file, path)
 }
 
 fn is_ours(bytes: &[u8]) -> bool {

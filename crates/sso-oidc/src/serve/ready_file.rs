@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
+use crate::persist::persist;
 
 /// The longest file that can be one of an earlier run, in bytes.
 const LONGEST: u64 = 1024;
@@ -78,8 +79,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
     let mut file = builder.tempfile_in(directory.unwrap_or_else(|| Path::new(".")))?;
     file.write_all(text.as_bytes())?;
-    let file = file.into_temp_path();
-    sso_cache::patiently(|| std::fs::rename(&file, path))
+    persist(file.into_temp_path(), path)
 }
 
 #[cfg(test)]
