@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::process::{ExitCode, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus};
 
 use crate::exit::{Exit, Failure};
 
@@ -40,6 +40,41 @@ fn signal(status: ExitStatus) -> u8 {
 #[cfg(not(unix))]
 const fn signal(_: ExitStatus) -> u8 {
     0
+}
+
+/// Makes a command the leader of a process group of its own, for [`kill_group`]. Windows has no such groups.
+///
+/// A command before a terminal should stay in our group: only the group in the foreground may read from the terminal,
+/// and gets its Ctrl-C.
+#[cfg(unix)]
+pub(crate) fn lead_group(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
+#[cfg(not(unix))]
+pub(crate) const fn lead_group(_: &mut Command) {}
+
+/// Kills all processes of the group that this process leads, or has led. On Windows it does nothing.
+#[cfg(unix)]
+pub(crate) fn kill_group(leader: u32) {
+    if let Some(group) = i32::try_from(leader).ok().and_then(rustix::process::Pid::from_raw) {
+        // Fails only if no process of it is left.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) const fn kill_group(_: u32) {}
+
+/// Returns whether this process has a terminal, whatever its standard streams are.
+#[cfg(unix)]
+pub(crate) fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
+#[cfg(not(unix))]
+pub(crate) const fn has_terminal() -> bool {
+    true
 }
 
 #[cfg(all(test, unix))]

@@ -9,6 +9,7 @@ use device_conform::{Decision, NotDecided, Prompt};
 use oidc_proto::printable;
 
 use super::{ConformArgs, say};
+use crate::child;
 use crate::exit::Failure;
 use crate::settings::Settings;
 use crate::signin::{Screen, StatusLine};
@@ -81,7 +82,7 @@ impl device_conform::Person for Person {
             Decision::Deny => &self.deny,
         };
         match command {
-            Some(words) => words.run(prompt, LIMIT),
+            Some(words) => words.run(prompt, LIMIT, !child::has_terminal()),
             None => self.ask(prompt, decision),
         }
     }
@@ -95,8 +96,9 @@ impl Words {
         }
     }
 
-    /// Runs the command to its end. Its output goes to standard error, because the report has standard output.
-    fn run(&self, prompt: &Prompt<'_>, limit: Duration) -> Result<(), NotDecided> {
+    /// Runs the command to its end. Its output goes to standard error, because the report has standard output. After
+    /// this limit it is killed, and a process group of its own with it.
+    fn run(&self, prompt: &Prompt<'_>, limit: Duration, has_own_group: bool) -> Result<(), NotDecided> {
         // The command could take it for a flag of its own.
         if prompt.user_code.starts_with('-') {
             return Err(NotDecided::new("the user code begins with a hyphen"));
@@ -105,8 +107,12 @@ impl Words {
         let filled = self.words.iter().map(|word| filled(word, prompt.user_code, uri));
         let mut filled = filled.collect::<Vec<_>>().into_iter();
         let program = filled.next().unwrap_or_default();
-        let started = Command::new(program).args(filled).stdin(Stdio::null()).stdout(io::stderr()).spawn();
-        match started.and_then(|child| end(child, limit)) {
+        let mut command = Command::new(program);
+        command.args(filled).stdin(Stdio::null()).stdout(io::stderr());
+        if has_own_group {
+            child::lead_group(&mut command);
+        }
+        match command.spawn().and_then(|child| end(child, limit, has_own_group)) {
             Ok(Some(status)) if status.success() => Ok(()),
             Ok(Some(status)) => {
                 Err(NotDecided::new(format_args!("the command of {} ended with {status}", self.flag)))
@@ -123,13 +129,17 @@ impl Words {
 }
 
 /// Waits for the end of a command. After the time limit it is killed, and the result is `None`.
-fn end(mut child: Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+fn end(mut child: Child, limit: Duration, has_own_group: bool) -> io::Result<Option<ExitStatus>> {
     let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
         if began.elapsed() >= limit {
+            // Before the wait for it, while its number cannot be that of another process.
+            if has_own_group {
+                child::kill_group(child.id());
+            }
             child.kill()?;
             child.wait()?;
             return Ok(None);
@@ -173,21 +183,41 @@ mod tests {
     }
 
     #[cfg(unix)]
+    fn run(text: &str, limit: Duration, has_own_group: bool) -> Result<(), String> {
+        let prompt = Prompt::new("AB", "https://id.example/", None);
+        let words = Words::of("--approve-with", text).unwrap();
+        words.run(&prompt, limit, has_own_group).map_err(|error| error.to_string())
+    }
+
+    #[cfg(unix)]
     #[test]
     fn a_command_that_does_not_end_is_killed_and_decides_nothing() {
-        let prompt = Prompt::new("AB", "https://id.example/", None);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("process");
-        let run = |text: &str, limit| {
-            let words = Words::of("--approve-with", text).unwrap();
-            words.run(&prompt, limit).map_err(|error| error.to_string())
-        };
         let slow = format!("sh -c 'echo $$ >\"$0\"; exec sleep 600' '{}'", file.display());
-        let error = run(&slow, Duration::from_secs(5)).unwrap_err();
-        assert_eq!(error, "the command of --approve-with did not end within 5 s");
-        let process = std::fs::read_to_string(file).unwrap();
-        let signal = run(&format!("sh -c 'kill -0 {}'", process.trim()), LIMIT);
-        assert!(signal.unwrap_err().contains("exit status"), "the process lives");
-        assert_eq!(run("test {code} = AB", LIMIT), Ok(()));
+        for has_own_group in [false, true] {
+            let error = run(&slow, Duration::from_secs(5), has_own_group).unwrap_err();
+            assert_eq!(error, "the command of --approve-with did not end within 5 s");
+            let process = std::fs::read_to_string(&file).unwrap();
+            let signal = run(&format!("sh -c 'kill -0 {}'", process.trim()), LIMIT, has_own_group);
+            assert!(signal.unwrap_err().contains("exit status"), "the process lives");
+            assert_eq!(run("test {code} = AB", LIMIT, has_own_group), Ok(()));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_command_has_started_is_killed_with_its_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        // The pipe ends as soon as no process holds it. Only the child of the command does.
+        let (ended, end) = std::sync::mpsc::channel();
+        let held = pipe.clone();
+        std::thread::spawn(move || ended.send(std::fs::read_to_string(held)));
+        let slow = format!("sh -c '(echo started; exec sleep 60) >\"$0\" & wait' '{}'", pipe.display());
+        run(&slow, Duration::from_secs(5), true).unwrap_err();
+        let said = end.recv_timeout(Duration::from_secs(20)).expect("the child of the command lives");
+        assert_eq!(said.unwrap(), "started\n");
     }
 }

@@ -10,8 +10,6 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::signals::Signals;
-#[cfg(unix)]
-use super::signals::has_terminal;
 use crate::child;
 use crate::environment::Environment;
 use crate::exit::Failure;
@@ -64,9 +62,8 @@ pub(crate) struct Guest {
 /// A command that runs.
 struct Running {
     child: Child,
-    /// The process group, which is killed on drop.
-    #[cfg(unix)]
-    group: Option<rustix::process::Pid>,
+    /// The leader of the process group that is killed on drop.
+    leader: Option<u32>,
 }
 
 /// The server that a command uses.
@@ -135,7 +132,7 @@ impl Guest {
                 command.env_remove(name);
             }
         }
-        Ok(Self { command, program: program.clone(), has_own_group: !has_terminal(), _home: home })
+        Ok(Self { command, program: program.clone(), has_own_group: !child::has_terminal(), _home: home })
     }
 
     /// Gives the command an empty input, and shows its output on standard error or not at all.
@@ -170,25 +167,17 @@ impl Guest {
         let mut running = self.spawn()?;
         let ended = self.end_of(&mut running, signals).await;
         // As in a shell, what it has left in the background goes on.
-        #[cfg(unix)]
-        {
-            running.group = None;
-        }
+        running.leader = None;
         ended
     }
 
     fn spawn(&mut self) -> Result<Running, Failure> {
-        #[cfg(unix)]
         if self.has_own_group {
-            self.command.process_group(0);
+            child::lead_group(self.command.as_std_mut());
         }
         let started = self.command.spawn();
         let child = started.map_err(|error| child::not_started(&self.program, &error))?;
-        Ok(Running {
-            #[cfg(unix)]
-            group: group_of(&child).filter(|_| self.has_own_group),
-            child,
-        })
+        Ok(Running { leader: child.id().filter(|_| self.has_own_group), child })
     }
 
     async fn end_of(&self, running: &mut Running, signals: &mut Signals) -> Result<ExitStatus, Failure> {
@@ -206,24 +195,12 @@ impl Guest {
     }
 }
 
-#[cfg(unix)]
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(group) = self.group {
-            // Fails only if no process of it is left.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        if let Some(leader) = self.leader {
+            child::kill_group(leader);
         }
     }
-}
-
-#[cfg(unix)]
-fn group_of(leader: &Child) -> Option<rustix::process::Pid> {
-    rustix::process::Pid::from_raw(i32::try_from(leader.id()?).ok()?)
-}
-
-#[cfg(not(unix))]
-const fn has_terminal() -> bool {
-    true
 }
 
 /// Returns the hosts that need no proxy: those of the caller, this machine, and the server.

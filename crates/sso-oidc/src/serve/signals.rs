@@ -128,12 +128,6 @@ fn ignores_hang_up(status: &str) -> Option<bool> {
     Some(u64::from_str_radix(mask.trim(), 16).ok()? & 1 == 1)
 }
 
-/// Returns whether this process has a terminal, whatever its standard streams are.
-#[cfg(unix)]
-pub(crate) fn has_terminal() -> bool {
-    std::fs::File::open("/dev/tty").is_ok()
-}
-
 /// Returns whether this process is in the foreground of a terminal, whatever its standard streams are.
 #[cfg(unix)]
 fn is_in_foreground() -> bool {
