@@ -7,18 +7,20 @@ use dialoguer::console::Term;
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
 use oidc_proto::printable;
 
+use crate::console::has_keys;
 use crate::exit::{Exit, Failure};
 use crate::settings::Settings;
 use crate::signin::Screen;
 
-/// Asks a person to choose one of the items, and returns its position. `None` if there is no person: without a
-/// terminal, in CI, or with `--no-input`.
+/// Asks a person to choose one of the items, and returns its position. `None` if there is no person who can: without a
+/// terminal that passes keys on, in CI, or with `--no-input`.
 ///
 /// # Errors
 /// The person gave up.
 pub(crate) fn pick(what: &str, items: &[String], settings: &Settings) -> Result<Option<usize>, Failure> {
     let screen = Screen::of(settings);
-    if settings.globals().no_input || !screen.is_live || !io::stdin().is_terminal() || items.is_empty() {
+    let has_person = screen.is_live && has_keys(&io::stderr()) && io::stdin().is_terminal();
+    if settings.globals().no_input || !has_person || items.is_empty() {
         return Ok(None);
     }
     let (colorful, simple) = (ColorfulTheme::default(), SimpleTheme);
