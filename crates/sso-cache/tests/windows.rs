@@ -14,7 +14,7 @@ use sso_cache::{
 
 /// `FILE_SHARE_READ`: others may read the file, but neither write nor delete it. Many programs open files so.
 const SHARE_READ: u32 = 1;
-/// All of `FILE_SHARE_READ`, `FILE_SHARE_WRITE` and `FILE_SHARE_DELETE`.
+/// `FILE_SHARE_READ`, `FILE_SHARE_WRITE` and `FILE_SHARE_DELETE`. Windows replaces such a file at once. Wine waits.
 const SHARE_ALL: u32 = 7;
 /// `FILE_ATTRIBUTE_TEMPORARY`: Windows may keep the contents in memory alone.
 const TEMPORARY: u32 = 0x100;
@@ -37,13 +37,13 @@ fn cache() -> (tempfile::TempDir, Cache) {
     (dir, cache)
 }
 
-fn opened(path: &Path) -> File {
-    File::options().read(true).share_mode(SHARE_READ).open(path).unwrap()
+fn opened(path: &Path, share: u32) -> File {
+    File::options().read(true).share_mode(share).open(path).unwrap()
 }
 
 /// Keeps a file open for a moment, as a virus scanner does, and does something meanwhile.
-fn while_open<T>(path: &Path, action: impl FnOnce() -> T) -> T {
-    let file = opened(path);
+fn while_open<T>(path: &Path, share: u32, action: impl FnOnce() -> T) -> T {
+    let file = opened(path, share);
     let scanner = thread::spawn(move || {
         thread::sleep(Duration::from_millis(300));
         drop(file);
@@ -56,7 +56,8 @@ fn while_open<T>(path: &Path, action: impl FnOnce() -> T) -> T {
 #[test]
 fn a_token_is_replaced_as_soon_as_another_program_has_read_it() {
     let (_dir, cache) = cache();
-    while_open(&cache.token_path(&identity()), || cache.save_token(&identity(), &token("new"))).unwrap();
+    while_open(&cache.token_path(&identity()), SHARE_READ, || cache.save_token(&identity(), &token("new")))
+        .unwrap();
     assert_eq!(cache.token(&identity()).unwrap(), Some(token("new")));
     assert_eq!(fs::read_dir(cache.dir()).unwrap().count(), 1, "no temporary file stays behind");
 }
@@ -64,7 +65,9 @@ fn a_token_is_replaced_as_soon_as_another_program_has_read_it() {
 #[test]
 fn a_token_is_deleted_as_soon_as_another_program_has_read_it() {
     let (_dir, cache) = cache();
-    assert!(while_open(&cache.token_path(&identity()), || cache.remove_token(&identity())).unwrap());
+    assert!(
+        while_open(&cache.token_path(&identity()), SHARE_READ, || cache.remove_token(&identity())).unwrap()
+    );
     assert_eq!(cache.token(&identity()).unwrap(), None);
 }
 
@@ -72,7 +75,7 @@ fn a_token_is_deleted_as_soon_as_another_program_has_read_it() {
 fn a_token_that_another_program_keeps_open_stays_whole_and_the_error_says_so() {
     let (_dir, cache) = cache();
     let path = cache.token_path(&identity());
-    let _open = opened(&path);
+    let _open = opened(&path, SHARE_READ);
     let began = Instant::now();
     let error = cache.save_token(&identity(), &token(&"x".repeat(3000))).unwrap_err();
     assert!((2..20).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
@@ -90,19 +93,13 @@ fn a_config_file_keeps_its_line_ends_and_its_backup_has_a_path_that_every_progra
     fs::write(&path, before).unwrap();
     let mut document = ConfigDocument::load(&path).unwrap();
     document.set(&SectionName::Profile("a".to_owned()), "region", "us-east-1").unwrap();
-    let backup = while_open(&path, || document.save(&path, before)).unwrap().unwrap();
+    let backup = while_open(&path, SHARE_READ, || document.save(&path, before)).unwrap().unwrap();
     let after = fs::read_to_string(&path).unwrap();
     assert!(after.contains("[profile a]\r\n") && after.contains("region = us-east-1\r\n"), "{after:?}");
     assert!(!after.replace("\r\n", "").contains('\n'), "{after:?}");
     assert_eq!(fs::read_to_string(&backup).unwrap(), before);
     assert!(backup.starts_with(dir.path()) && !backup.to_string_lossy().starts_with(r"\\?\"), "{backup:?}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "the config file and its backup");
-}
-
-/// Does something while another program reads the file and permits all that others may want.
-fn while_shared<T>(path: &Path, action: impl FnOnce() -> T) -> T {
-    let _reader = File::options().read(true).share_mode(SHARE_ALL).open(path).unwrap();
-    action()
 }
 
 #[test]
@@ -119,7 +116,7 @@ fn a_file_that_stays_has_no_mark_of_a_temporary_one() {
     assert!(!is_marked(&token_path), "after the first save");
     cache.save_token(&identity(), &token("second")).unwrap();
     assert!(!is_marked(&token_path), "after the second save");
-    while_shared(&token_path, || cache.save_token(&identity(), &token("third"))).unwrap();
+    while_open(&token_path, SHARE_ALL, || cache.save_token(&identity(), &token("third"))).unwrap();
     assert_eq!(cache.token(&identity()).unwrap(), Some(token("third")));
     assert!(!is_marked(&token_path), "after a save beside a reader");
 
@@ -130,7 +127,7 @@ fn a_file_that_stays_has_no_mark_of_a_temporary_one() {
         document.set(&SectionName::Profile("a".to_owned()), "region", region).unwrap();
         let saved = match before.is_empty() {
             true => document.save(&config, &before),
-            false => while_shared(&config, || document.save(&config, &before)),
+            false => while_open(&config, SHARE_ALL, || document.save(&config, &before)),
         };
         if let Some(backup) = saved.unwrap() {
             assert!(!is_marked(&backup), "the backup before {region}");
