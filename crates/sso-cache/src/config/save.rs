@@ -1,8 +1,8 @@
 //! Saving an edited config file: as a whole or not at all, with a backup.
 
-use std::fs::File;
 #[cfg(not(windows))]
 use std::fs::TryLockError;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -106,62 +106,58 @@ impl ConfigDocument {
         before: &str,
         patience: Duration,
     ) -> Result<Option<PathBuf>, SaveError> {
-        let failed = |action, path: &Path| {
-            let path = path.to_owned();
-            move |source| SaveError::Io { action, path, source }
-        };
-        let changed = || SaveError::Changed { path: path.to_owned() };
-        // Opening a pipe may block, and what a pipe has said is gone.
-        let obstacle = match path.metadata() {
-            Ok(found) if found.is_dir() => Some(Obstacle::Directory),
-            Ok(found) if !found.is_file() => Some(Obstacle::NotAFile),
-            Ok(_) | Err(_) => None,
-        };
-        if let Some(obstacle) = obstacle {
-            return Err(SaveError::Obstructed { path: path.to_owned(), obstacle });
-        }
+        refuse_what_is_no_file(path)?;
         let target = target_of(path).map_err(failed("read", path))?;
         let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         if before.is_empty() {
             platform::make_dir(dir).map_err(failed("create the directory", dir))?;
         }
         let lock = lock(dir, &target, path, patience)?;
-        let mut now = Vec::new();
-        let read = || platform::without_waiting(File::options().read(true)).open(&target);
-        let old = match patiently(read) {
-            Ok(mut file) => {
-                file.read_to_end(&mut now).map_err(failed("read", path))?;
-                Some(file.metadata().map_err(failed("read", path))?)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(source) => return Err(failed("read", path)(source)),
-        };
-        if now != before.as_bytes() {
-            return Err(changed());
+        let old = read(&target).map_err(failed("read", path))?;
+        if old.as_ref().map_or(&[][..], |(now, _)| now) != before.as_bytes() {
+            return Err(changed(path));
         }
         // Without the lock, another process may be using them.
         if lock.is_some() {
             remove_leftovers(dir, &target);
         }
-        let Some(old) = old else {
-            let file = temporary(dir, &target, self.as_str()).map_err(failed("write", path))?;
-            match file.persist_noclobber(&target) {
-                Ok(_) => {}
-                Err(_) if target.exists() => return Err(changed()),
-                Err(error) => return Err(failed("write", path)(error.error)),
-            }
-            flush(dir);
-            return Ok(None);
+        let backup = match old {
+            None => self.create(path, dir, &target).map(|()| None),
+            Some((_, old)) => self.replace_old(path, dir, &target, (before, &old)).map(Some),
         };
+        if backup.is_ok() {
+            flush(dir);
+        }
+        backup
+    }
+
+    /// Writes the file where there is none.
+    fn create(&self, path: &Path, dir: &Path, target: &Path) -> Result<(), SaveError> {
+        let file = temporary(dir, target, self.as_str()).map_err(failed("write", path))?;
+        match file.persist_noclobber(target) {
+            Ok(_) => Ok(()),
+            Err(_) if target.exists() => Err(changed(path)),
+            Err(error) => Err(failed("write", path)(error.error)),
+        }
+    }
+
+    /// Replaces the file, whose old text becomes the newest backup. Returns the backup's path.
+    fn replace_old(
+        &self,
+        path: &Path,
+        dir: &Path,
+        target: &Path,
+        (before, old): (&str, &Metadata),
+    ) -> Result<PathBuf, SaveError> {
         // A directory that permits the rename does not make a read-only file writable: its owner meant it.
-        let write = || platform::without_waiting(File::options().write(true)).open(&target);
+        let write = || platform::without_waiting(File::options().write(true)).open(target);
         patiently(write).map_err(failed("write", path))?;
-        let backups = backups(dir, &target);
+        let backups = backups(dir, target);
         let [backup, ..] = &backups;
         // Both are on the disk before either is renamed.
-        let files = [(before, backup), (self.as_str(), &target)].map(|(text, to)| {
-            let file = temporary(dir, &target, text).map_err(failed("write", to))?;
-            platform::keep_owner(file.as_file(), &old).map_err(failed("keep the owner of", path))?;
+        let files = [(before, backup.as_path()), (self.as_str(), target)].map(|(text, to)| {
+            let file = temporary(dir, target, text).map_err(failed("write", to))?;
+            platform::keep_owner(file.as_file(), old).map_err(failed("keep the owner of", path))?;
             file.as_file().set_permissions(old.permissions()).map_err(failed("write", to))?;
             Ok((file, to))
         });
@@ -173,8 +169,41 @@ impl ConfigDocument {
         for (file, to) in [saved?, new?] {
             replace(file, to).map_err(failed("write", to))?;
         }
-        flush(dir);
-        Ok(Some(backup.clone()))
+        Ok(backup.clone())
+    }
+}
+
+/// Returns what makes the error of an action on a file.
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SaveError {
+    let path = path.to_owned();
+    move |source| SaveError::Io { action, path, source }
+}
+
+fn changed(path: &Path) -> SaveError {
+    SaveError::Changed { path: path.to_owned() }
+}
+
+/// Fails for a directory or a pipe. Opening a pipe may block, and what it has said is gone.
+fn refuse_what_is_no_file(path: &Path) -> Result<(), SaveError> {
+    let obstacle = match path.metadata() {
+        Ok(found) if found.is_dir() => Obstacle::Directory,
+        Ok(found) if !found.is_file() => Obstacle::NotAFile,
+        Ok(_) | Err(_) => return Ok(()),
+    };
+    Err(SaveError::Obstructed { path: path.to_owned(), obstacle })
+}
+
+/// Reads a file, if it is there.
+fn read(target: &Path) -> io::Result<Option<(Vec<u8>, Metadata)>> {
+    let open = || platform::without_waiting(File::options().read(true)).open(target);
+    match patiently(open) {
+        Ok(mut file) => {
+            let mut now = Vec::new();
+            file.read_to_end(&mut now)?;
+            Ok(Some((now, file.metadata()?)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
