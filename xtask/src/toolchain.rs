@@ -223,11 +223,9 @@ mod tests {
             sysroot: sysroot(Path::new("rustc")).unwrap(),
             builds_std: true,
         });
-        let home = std::env::temp_dir().join(format!("cargo-home-{}", std::process::id()));
-        std::fs::create_dir(&home).unwrap();
-        let fetched = toolchain.fetch(|run| run.env("CARGO_HOME", &home).env("CARGO_NET_OFFLINE", "true"));
-        std::fs::remove_dir_all(&home).unwrap();
-        let Missing(why) = fetched.unwrap_err();
+        let home = tempfile::tempdir().unwrap();
+        let offline = |run: Run| run.env("CARGO_HOME", home.path()).env("CARGO_NET_OFFLINE", "true");
+        let Missing(why) = toolchain.fetch(offline).unwrap_err();
         assert!(why.contains("crates that cannot be fetched: error:"), "{why}");
     }
 }

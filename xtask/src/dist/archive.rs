@@ -128,11 +128,10 @@ mod tests {
 
     /// Returns what a tool of the system prints of the archive; `None` if there is no such tool.
     fn listed(name: &str, bytes: &[u8], tool: &[&str]) -> Option<String> {
-        let file = std::env::temp_dir().join(format!("archive-{}-{name}", std::process::id()));
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(name);
         fs::write(&file, bytes).unwrap();
-        let output = Command::new(tool[0]).args(&tool[1..]).arg(&file).env("TZ", "UTC").output();
-        fs::remove_file(&file).unwrap();
-        let output = output.ok()?;
+        let output = Command::new(tool[0]).args(&tool[1..]).arg(&file).env("TZ", "UTC").output().ok()?;
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Some(String::from_utf8(output.stdout).unwrap())
     }

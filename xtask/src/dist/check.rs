@@ -2,7 +2,6 @@
 //! where nothing else is.
 
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -14,10 +13,10 @@ const PLACES: [&str; 2] = ["one", "another/which/is/deeper"];
 
 /// Builds everything twice, compares, and runs the programs.
 pub(super) fn all(checkout: &Checkout, targets: &[String]) -> Result<()> {
-    let scratch = Scratch::new()?;
+    let scratch = tempfile::Builder::new().prefix("dist-check-").tempdir()?;
     let mut twice = Vec::new();
     for place in PLACES {
-        let root = scratch.0.join(place);
+        let root = scratch.path().join(place);
         fs::create_dir_all(&root)?;
         let clone = checkout.clone_to(&root.join("checkout"))?;
         twice.push(make(&clone, targets)?);
@@ -35,21 +34,4 @@ pub(super) fn all(checkout: &Checkout, targets: &[String]) -> Result<()> {
         println!("   {}: {} files, twice the same archive: {}", one.target, one.files.len(), one.sum);
     }
     one.iter().try_for_each(|made| chroot::check(made).and_then(|()| image::check(made)))
-}
-
-/// A directory that is removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self> {
-        let dir = std::env::temp_dir().join(format!("dist-check-{}", std::process::id()));
-        fs::create_dir(&dir).with_context(|| dir.display().to_string())?;
-        Ok(Self(dir))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

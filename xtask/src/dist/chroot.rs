@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
 
 use super::archive::Format;
 use super::{Made, PROGRAM, build};
@@ -41,8 +42,8 @@ pub(super) fn check(made: &Made) -> Result<()> {
         let server = root.serve(&[])?;
         root.run(&["ready", server.endpoint(), "--wait", "10s"]).limit(LIMIT).go()?;
         // A name is found without a service for names and without its settings.
-        fs::create_dir_all(root.dir.join("etc"))?;
-        fs::write(root.dir.join("etc/hosts"), format!("127.0.0.1 {HOST}\n"))?;
+        fs::create_dir_all(root.dir.path().join("etc"))?;
+        fs::write(root.dir.path().join("etc/hosts"), format!("127.0.0.1 {HOST}\n"))?;
         root.run(&["ready", &server.endpoint().replace("127.0.0.1", HOST)]).limit(LIMIT).go()?;
     }
     let server = root.serve(&["--tls", "--tls-ca-file", "/data/ca.pem"])?;
@@ -73,7 +74,7 @@ fn impossible(made: &Made) -> Result<Option<String>> {
 
 /// A root directory with an archive.
 struct Root {
-    dir: PathBuf,
+    dir: TempDir,
     /// The path of the program inside.
     program: String,
     libraries: Vec<PathBuf>,
@@ -83,27 +84,27 @@ struct Root {
 
 impl Root {
     fn new(made: &Made) -> Result<Self> {
-        let dir = std::env::temp_dir().join(format!("dist-root-{}", std::process::id()));
-        // It must not be there, because root works in it.
-        fs::create_dir(&dir).with_context(|| dir.display().to_string())?;
+        let dir = tempfile::Builder::new().prefix("dist-root-").tempdir()?;
+        // The user inside may enter it.
+        Run::new("chmod").arg("755").arg(dir.path()).go()?;
         let program = format!("/{}/{PROGRAM}", made.folder);
         let image = fs::read_to_string(workspace::root().join("examples/deploy/Dockerfile"))?;
         let mut root = Self { dir, program, libraries: Vec::new(), variables: variables(&image) };
-        Run::new("tar").arg("-xzf").arg(&made.path).arg("-C").arg(&root.dir).go()?;
-        root.libraries = libraries(&root.dir.join(&root.program[1..]))?;
+        Run::new("tar").arg("-xzf").arg(&made.path).arg("-C").arg(root.dir.path()).go()?;
+        root.libraries = libraries(&root.dir.path().join(&root.program[1..]))?;
         for library in &root.libraries {
-            let copy = root.dir.join(library.strip_prefix("/")?);
+            let copy = root.dir.path().join(library.strip_prefix("/")?);
             fs::create_dir_all(copy.parent().context("a library lies in a directory")?)?;
             fs::copy(library, copy).with_context(|| library.display().to_string())?;
         }
-        fs::create_dir(root.dir.join("data"))?;
-        Run::new("chown").arg(USER).arg(root.dir.join("data")).go()?;
+        fs::create_dir(root.dir.path().join("data"))?;
+        Run::new("chown").arg(USER).arg(root.dir.path().join("data")).go()?;
         Ok(root)
     }
 
     /// Returns the arguments of `chroot` that run the program inside.
     fn arguments(&self, args: &[&str]) -> Vec<String> {
-        let place = self.dir.to_string_lossy();
+        let place = self.dir.path().to_string_lossy();
         let before = [&format!("--userspec={USER}"), place.as_ref(), &self.program];
         before.into_iter().chain(args.iter().copied()).map(str::to_owned).collect()
     }
@@ -126,12 +127,6 @@ impl Root {
         let path = std::env::var_os("PATH").unwrap_or_default();
         serve.env_clear().env("PATH", path).envs(self.variables.iter().cloned());
         Server::of(serve)
-    }
-}
-
-impl Drop for Root {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 

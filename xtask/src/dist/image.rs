@@ -4,10 +4,11 @@
 //! service and no network for that.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
 
 use super::{Made, PROGRAM, build};
 use crate::shell::{Run, has_program};
@@ -66,28 +67,25 @@ fn impossible(made: &Made) -> Result<Option<String>> {
 }
 
 /// Buildah's storage, and the files of the image. It is removed at the end.
-struct Scratch(PathBuf);
+struct Scratch(TempDir);
 
 impl Scratch {
     fn new() -> Result<Self> {
-        let dir = std::env::temp_dir().join(format!("dist-image-{}", std::process::id()));
-        // It must not be there, because root works in it.
-        fs::create_dir(&dir).with_context(|| dir.display().to_string())?;
-        Ok(Self(dir))
+        Ok(Self(tempfile::Builder::new().prefix("dist-image-").tempdir()?))
     }
 
     fn buildah(&self) -> Run {
-        let run = Run::new(BUILDAH).arg("--root").arg(self.0.join("storage"));
-        run.arg("--runroot").arg(self.0.join("run")).args(["--storage-driver", "vfs"])
+        let run = Run::new(BUILDAH).arg("--root").arg(self.0.path().join("storage"));
+        run.arg("--runroot").arg(self.0.path().join("run")).args(["--storage-driver", "vfs"])
     }
 
     /// Makes the image, and a container of it.
     fn container(&self, made: &Made) -> Result<Container<'_>> {
         let dockerfile = fs::read_to_string(workspace::root().join("examples/deploy/Dockerfile"))?;
-        let stage = self.0.join("Dockerfile");
+        let stage = self.0.path().join("Dockerfile");
         fs::write(&stage, last_stage(&dockerfile)?)?;
         // What the first stage leaves for the last one.
-        let built = self.0.join("build");
+        let built = self.0.path().join("build");
         fs::create_dir_all(built.join("image/data"))?;
         let unpacked = ["--strip-components=1", "--wildcards"];
         let program = format!("*/{PROGRAM}");
@@ -100,12 +98,6 @@ impl Scratch {
         ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let name = String::from_utf8(made.stdout)?.trim().to_owned();
         Ok(Container { scratch: self, name })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

@@ -142,14 +142,13 @@ fn said_by(program: &Path) -> Result<Vec<Entry>> {
         let script = said(Run::new(program).args(["completions", shell]))?;
         entries.push(Entry::file(&format!("completions/{name}"), script));
     }
-    let pages = std::env::temp_dir().join(format!("man-{}", std::process::id()));
-    said(Run::new(program).args(["man", "--dir"]).arg(&pages))?;
-    for page in fs::read_dir(&pages)? {
+    let pages = tempfile::Builder::new().prefix("man-").tempdir()?;
+    said(Run::new(program).args(["man", "--dir"]).arg(pages.path()))?;
+    for page in fs::read_dir(pages.path())? {
         let page = page?;
         let name = page.file_name().to_string_lossy().into_owned();
         entries.push(Entry::file(&format!("man/man1/{name}"), fs::read(page.path())?));
     }
-    fs::remove_dir_all(&pages)?;
     Ok(entries)
 }
 

@@ -189,13 +189,11 @@ mod tests {
 
     #[test]
     fn the_logs_of_an_earlier_run_are_removed_and_those_of_other_targets_stay() {
-        let dir = std::env::temp_dir().join(format!("logs-{}", std::process::id()));
+        let dir = tempfile::tempdir().unwrap();
         for target in ["a", "b"] {
-            fs::write(new_logs(&dir, target).unwrap().join("old.log"), "old").unwrap();
+            fs::write(new_logs(dir.path(), target).unwrap().join("old.log"), "old").unwrap();
         }
-        let left = fs::read_dir(new_logs(&dir, "a").unwrap()).unwrap().count();
-        let is_there = dir.join("b/old.log").exists();
-        fs::remove_dir_all(&dir).unwrap();
-        assert_eq!((left, is_there), (0, true));
+        assert_eq!(fs::read_dir(new_logs(dir.path(), "a").unwrap()).unwrap().count(), 0);
+        assert!(dir.path().join("b/old.log").exists());
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use tempfile::TempDir;
 
 use crate::shell::Run;
 use crate::toolchain::Missing;
@@ -28,7 +29,7 @@ const CTRL_C: &str = include_str!("programs/ctrl_c.c");
 pub(crate) struct Wine {
     programs: PathBuf,
     loader: PathBuf,
-    dir: PathBuf,
+    dir: TempDir,
 }
 
 impl Wine {
@@ -47,10 +48,8 @@ impl Wine {
 
     /// Starts a Wine with an empty drive.
     pub(crate) fn start(programs: PathBuf) -> Result<Self> {
-        let dir = std::env::temp_dir().join(format!("portability-wine-{}", std::process::id()));
-        for made in [&dir, &dir.join("prefix")] {
-            fs::create_dir(made).with_context(|| made.display().to_string())?;
-        }
+        let dir = tempfile::Builder::new().prefix("portability-wine-").tempdir()?;
+        fs::create_dir(dir.path().join("prefix"))?;
         let loader = programs.join("wine64");
         let wine = Self { programs, loader, dir };
         // The server stays until the end, so that no test program waits for it or inherits it.
@@ -72,7 +71,7 @@ impl Wine {
     }
 
     fn build(&self, source: &str, flags: &[&str], to: &Path, libraries: &[&str]) -> Result<()> {
-        let file = self.dir.join("source.c");
+        let file = self.dir.path().join("source.c");
         fs::write(&file, source)?;
         let build = Run::new(COMPILER).args(["-O1", "-o"]).arg(to).args(flags).arg(file).args(libraries);
         build.logged(&self.log())
@@ -85,7 +84,7 @@ impl Wine {
     }
 
     fn ctrl_c(&self) -> PathBuf {
-        self.dir.join("ctrl_c.exe")
+        self.dir.path().join("ctrl_c.exe")
     }
 
     fn in_it(&self, run: Run) -> Run {
@@ -101,11 +100,11 @@ impl Wine {
     }
 
     fn prefix(&self) -> PathBuf {
-        self.dir.join("prefix")
+        self.dir.path().join("prefix")
     }
 
     fn log(&self) -> PathBuf {
-        self.dir.join("log")
+        self.dir.path().join("log")
     }
 }
 
@@ -116,8 +115,7 @@ impl Drop for Wine {
             run.limit(STOP_LIMIT).logged(&self.log())
         };
         if let Err(error) = server("--kill").and_then(|()| server("--wait")) {
-            println!("   Wine in {} could not be stopped: {error:#}", self.dir.display());
+            println!("   Wine in {} could not be stopped: {error:#}", self.dir.path().display());
         }
-        let _ = fs::remove_dir_all(&self.dir);
     }
 }
