@@ -151,7 +151,7 @@ fn without_a_terminal_a_signal_reaches_the_children_of_the_command_too() {
     }
     let program = Program::new().var("PATH", "/usr/bin:/bin");
     // The child of the shell ends at the signal, which the shell alone would not pass on.
-    let shell = "(trap 'echo ended; exit' TERM; i=0; while [ $i -lt 500 ]; do i=$((i + 1)); sleep 0.01; done) & echo $!; wait; wait";
+    let shell = "(trap 'echo ended; exit' TERM; echo ready; i=0; while [ $i -lt 500 ]; do i=$((i + 1)); sleep 0.01; done) & wait; wait";
     let serve = program.command(&["serve", "--", "sh", "-c", shell]);
     // A session of its own has no terminal.
     let mut command = std::process::Command::new("setsid");
