@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::shell::Run;
-use crate::toolchain::{Toolchain, wasm_linker};
+use crate::toolchain::{Missing, Toolchain, wasm_linker};
 use crate::workspace;
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -17,8 +17,8 @@ pub(crate) fn page() -> Result<Option<PathBuf>> {
     let tools = Toolchain::of(TARGET, "std,panic_abort").and_then(|found| Ok((found, wasm_linker()?)));
     let (toolchain, linker) = match tools {
         Ok(tools) => tools,
-        Err(missing) => {
-            println!("   NOT CHECKED: examples/browser: {missing}");
+        Err(error) => {
+            println!("   NOT CHECKED: examples/browser: {}", error.downcast::<Missing>()?);
             return Ok(None);
         }
     };

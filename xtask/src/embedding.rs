@@ -29,12 +29,13 @@ pub(crate) fn step() -> Result<()> {
     for example in all()? {
         let manifest = example.join("Cargo.toml");
         Run::cargo().args(["fmt", "--check", "--manifest-path"]).arg(&manifest).go()?;
-        // Alone, so that an example names each feature that it needs. The SDK would take a minute each time.
+        // Alone, so that an example names each feature that its code needs. The SDK would take a minute each time.
         if !OVER_SDK.iter().any(|name| example.ends_with(name)) {
             cargo(&manifest, &["clippy", "--all-targets"])?.args(["--", "-D", "warnings"]).go()?;
         }
     }
-    // Together, so that each dependency is built once. With the SDK, rustls would have two kinds of cryptography.
+    // Together, so that each dependency is built once; features are those of all. With the SDK, rustls would have two
+    // kinds of cryptography.
     let mut chosen = vec!["--workspace".to_owned()];
     chosen.extend(OVER_SDK.map(|name| format!("--exclude=example-{name}")));
     test(&examples().join("Cargo.toml"), &chosen)?;

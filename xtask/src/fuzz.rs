@@ -5,7 +5,7 @@
 //! fuzz run TARGET` works on the same targets.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +13,7 @@ use cargo_metadata::MetadataCommand;
 
 use crate::server::Profile;
 use crate::shell::Run;
+use crate::toolchain::host;
 use crate::workspace;
 
 /// The flags of `cargo fuzz` for rustc, without the sanitizer.
@@ -114,13 +115,4 @@ impl Fuzz {
 fn made(dir: PathBuf) -> Result<PathBuf> {
     fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
     Ok(dir)
-}
-
-/// Returns the compiler's default target triple.
-fn host() -> Result<String> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Run::new(Path::new(&rustc)).arg("-vV").output()?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("`rustc -vV` names no host")?.to_owned())
 }

@@ -24,17 +24,23 @@ const WORKERS: &str = "4";
 /// The time limit of a first install on a slow network.
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
+/// The name of the lock on what the scenarios need.
+const LOCK: &str = "interop";
+
 /// `cargo xtask interop [TEST]…`
 pub(crate) fn task(tests: &[String]) -> Result<()> {
-    let python = environment()?;
     Run::cargo().args(["build", "--package", "sso-oidc"]).go()?;
     let program = program(Profile::Debug, "sso-oidc")?;
     let sbom = workspace::target_dir()?.join("sso-oidc.cdx.json");
     dist::sbom::write(&sbom)?;
     let scripts = scripts();
+    // The step `peers` may prepare them at the same time.
+    let preparing = workspace::lock(LOCK)?;
+    let (python, peers) = (environment()?, peers::all()?);
+    drop(preparing);
     let run = Run::new(python).env("SSO_OIDC_PROGRAM", program).env("PYTHONDONTWRITEBYTECODE", "1");
     let run = run.env("SSO_OIDC_SBOM", sbom);
-    let run = peers::all()?.into_iter().fold(run, |run, (name, path)| run.env(name, path));
+    let run = peers.into_iter().fold(run, |run, (name, path)| run.env(name, path));
     let run =
         run.args(["-m", "pytest", "--verbose", "-rs", "-p", "no:cacheprovider", "--rootdir"]).arg(&scripts);
     let run = if tests.is_empty() {
@@ -73,6 +79,7 @@ pub(crate) fn commands() -> Result<()> {
 
 /// Installs and builds the peers, without a program of the workspace.
 pub(crate) fn prepare() -> Result<()> {
+    let _preparing = workspace::lock(LOCK)?;
     environment()?;
     peers::prepare()
 }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use cargo_metadata::Package;
 
 use crate::shell::Run;
-use crate::test::WAITING;
+use crate::test::waiting;
 use crate::test_programs::{self, TestProgram};
 use crate::workspace;
 
@@ -39,7 +39,7 @@ pub(crate) fn step() -> Result<()> {
 /// Returns the number of tests that passed.
 fn run(program: &TestProgram) -> Result<usize> {
     let run = Run::new(&program.executable).in_dir(&program.dir).env("CARGO_MANIFEST_DIR", &program.dir);
-    let run = if program.package == LONGEST { run.env("RUST_TEST_THREADS", WAITING) } else { run };
+    let run = if program.package == LONGEST { waiting(run) } else { run };
     let said =
         quietly(run).with_context(|| format!("{}: {}", program.package, program.executable.display()))?;
     Ok(test_programs::passed(&said))
@@ -72,7 +72,7 @@ impl Place {
             let archive = workspace::target_dir()?.join("package").join(name(package) + ".crate");
             quietly(Run::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&unpacked))?;
         }
-        write(&unpacked.join("Cargo.toml"), manifest(crates).as_bytes())?;
+        workspace::write(&unpacked.join("Cargo.toml"), manifest(crates).as_bytes())?;
         fs::copy(workspace::root().join("Cargo.lock"), unpacked.join("Cargo.lock"))?;
         sync(&unpacked, &self.tree())
     }
@@ -134,18 +134,10 @@ fn sync(from: &Path, to: &Path) -> Result<()> {
         if entry.file_type()?.is_dir() {
             sync(&from, &to)?;
         } else {
-            write(&to, &fs::read(&from)?)?;
+            workspace::write(&to, &fs::read(&from)?)?;
         }
     }
     Ok(())
-}
-
-/// Writes a file whose contents differ.
-fn write(path: &Path, contents: &[u8]) -> Result<()> {
-    if fs::read(path).is_ok_and(|there| there == contents) {
-        return Ok(());
-    }
-    fs::write(path, contents).with_context(|| path.display().to_string())
 }
 
 fn remove(path: &Path) -> Result<()> {

@@ -76,7 +76,8 @@ fn npm() -> Result<PathBuf> {
     for name in
         ["package.json", LOCK, ".npmrc", "serve.mjs", "client.mjs", "click.mjs", "visit.mjs", "token.mjs"]
     {
-        fs::copy(source.join(name), dir.join(name)).with_context(|| name.to_owned())?;
+        // A file that stays the same is not touched, because another process may run it.
+        workspace::write(&dir.join(name), &fs::read(source.join(name)).with_context(|| name.to_owned())?)?;
     }
     if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         // Install scripts are off, because no package needs one.

@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use self::pooler::Pooler;
 use crate::shell::Run;
 use crate::simulate;
-use crate::test::WAITING;
+use crate::test::waiting;
 
 /// The variable with the URL of the database.
 pub(crate) const URL: &str = "SSO_OIDC_TEST_POSTGRES";
@@ -166,8 +166,7 @@ impl Cluster {
     /// Runs tests with the database.
     fn tests(&self, chosen: &[&str]) -> Result<()> {
         let run = self.known_to(Run::cargo().arg("test").args(chosen));
-        let run = run.env("RUST_TEST_THREADS", WAITING).env("SSO_OIDC_TEST_POSTGRES_CRASH", self.crash());
-        run.limit(LIMIT).go()
+        waiting(run.env("SSO_OIDC_TEST_POSTGRES_CRASH", self.crash())).limit(LIMIT).go()
     }
 
     /// Runs the tests of the contract and of a server with several stores once more, behind PgBouncer.

@@ -14,7 +14,7 @@ const DRY: &str = "--dry-run";
 /// What cargo says in the place of an upload.
 const UPLOAD: &str = "Uploading ";
 /// What cargo says if it cannot ask the registry.
-const NO_REGISTRY: &str = "spurious network error";
+pub(crate) const NO_REGISTRY: &str = "spurious network error";
 
 /// `cargo xtask publish`
 pub(crate) fn task(args: &[String]) -> Result<()> {

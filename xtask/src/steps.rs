@@ -8,6 +8,10 @@ use anyhow::{Result, bail};
 
 use self::beside::Beside;
 
+/// The beginning of a line of the summary.
+const PASSED: &str = "   passed  ";
+const FAILED: &str = "   FAILED  ";
+
 /// A step of a task.
 #[derive(Clone, Copy)]
 pub(crate) struct Step {
@@ -41,7 +45,7 @@ impl Step {
 ///
 /// # Errors
 ///
-/// A step failed. The error names it, and says how to run it alone.
+/// A step failed. The error names it.
 pub(crate) fn run(steps: &[Step]) -> Result<()> {
     let start = Instant::now();
     let (here, others) = split(steps);
@@ -50,18 +54,18 @@ pub(crate) fn run(steps: &[Step]) -> Result<()> {
         println!("\n== beside the others: {}", others.join(", "));
         beside = Some(Beside::start(&others)?);
     }
-    let mut passed: Vec<(&str, String)> = Vec::new();
-    let mut failure = None;
+    let mut passed: Vec<(String, String)> = Vec::new();
+    let mut failure: Option<(String, String)> = None;
     for (at, step) in here.iter().enumerate() {
         println!("\n== [{}/{}] {}: {}", at + 1, here.len(), step.name, step.about);
         let begun = Instant::now();
         if let Err(error) = (step.run)() {
             eprintln!("error: {error:#}");
-            failure = Some((step.name, seconds(begun.elapsed())));
+            failure = Some((step.name.to_owned(), seconds(begun.elapsed())));
             break;
         }
         println!("-- {} passed in {}", step.name, seconds(begun.elapsed()));
-        passed.push((step.name, seconds(begun.elapsed())));
+        passed.push((step.name.to_owned(), seconds(begun.elapsed())));
         if let Some(beside) = &mut beside
             && beside.has_failed()?
         {
@@ -69,23 +73,27 @@ pub(crate) fn run(steps: &[Step]) -> Result<()> {
         }
     }
     let not_run = here.iter().skip(passed.len() + usize::from(failure.is_some()));
-    let not_run: Vec<&str> = not_run.map(|step| step.name).collect();
+    let mut not_run: Vec<&str> = not_run.map(|step| step.name).collect();
     // A failure here ends the others.
-    if let Some(beside) = beside.filter(|_| failure.is_none()) {
-        println!("\n== what the steps beside the others said");
-        if beside.end()?.success() {
-            passed.extend(others.iter().map(|name| (*name, "beside".to_owned())));
-        } else {
-            failure = Some(("beside", seconds(start.elapsed())));
+    match beside {
+        Some(beside) if failure.is_none() => {
+            println!("\n== what the steps beside the others said");
+            let (ended, said) = beside.end()?;
+            let told = Summary::of(&said);
+            passed.extend(told.passed);
+            failure =
+                told.failed.or_else(|| (!ended.success()).then(|| ("beside".to_owned(), String::new())));
         }
+        Some(_) => not_run.extend(&others),
+        None => {}
     }
 
     println!("\n== summary, {} in all", seconds(start.elapsed()));
     for (name, took) in &passed {
-        println!("   passed  {name:<12}{took:>9}");
+        println!("{PASSED}{name:<12}{took:>9}");
     }
     if let Some((name, took)) = &failure {
-        println!("   FAILED  {name:<12}{took:>9}");
+        println!("{FAILED}{name:<12}{took:>9}");
         for name in not_run {
             println!("   not run {name}");
         }
@@ -94,6 +102,26 @@ pub(crate) fn run(steps: &[Step]) -> Result<()> {
     match failure {
         Some((name, _)) => bail!("the step `{name}` failed; what it said is above"),
         None => Ok(()),
+    }
+}
+
+/// What the summary of another process says: the steps and their times.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Summary {
+    passed: Vec<(String, String)>,
+    failed: Option<(String, String)>,
+}
+
+impl Summary {
+    fn of(said: &str) -> Self {
+        let step = |line: &str, beginning| {
+            let (name, took) = line.strip_prefix(beginning)?.trim().split_once(' ')?;
+            Some((name.to_owned(), took.trim().to_owned()))
+        };
+        Self {
+            passed: said.lines().filter_map(|line| step(line, PASSED)).collect(),
+            failed: said.lines().find_map(|line| step(line, FAILED)),
+        }
     }
 }
 
@@ -128,6 +156,16 @@ mod tests {
     fn the_first_failure_stops_the_row_and_is_named() {
         let error = run(&[FINE, BROKEN, NEVER]).unwrap_err();
         assert!(error.to_string().contains("`broken`"), "{error}");
+    }
+
+    #[test]
+    fn the_summary_of_another_process_names_its_steps_and_their_times() {
+        let said =
+            "running\n   passed  deny           60.6 s\n   FAILED  peers          0.1 s\n   not run fuzz\n";
+        let pair = |name: &str, took: &str| (name.to_owned(), took.to_owned());
+        let expected = Summary { passed: vec![pair("deny", "60.6 s")], failed: Some(pair("peers", "0.1 s")) };
+        assert_eq!(Summary::of(said), expected);
+        assert_eq!(Summary::of("killed"), Summary::default());
     }
 
     #[cfg(unix)]

@@ -100,11 +100,20 @@ pub(crate) const STEPS: &[Step] = &[
 /// The crate with tests that read files of the repository, and those tests. They are not in its package.
 const OF_THE_REPOSITORY: (&str, &[&str]) = ("sso-oidc", &["control_examples", "deploy", "manual", "readme"]);
 
-/// The number of tests that run at a time. Most of them wait for time-outs and intervals of polling.
-pub(crate) const WAITING: &str = "4";
+/// The least number of tests that run at a time. Most of them wait for time-outs and intervals of polling.
+const WAITING: usize = 4;
+/// The variable with the number of tests that run at a time.
+const THREADS: &str = "RUST_TEST_THREADS";
 
 /// `cargo xtask test [--fast] [--only STEP]…`
 pub(crate) fn test(args: &[String]) -> Result<()> {
+    let args = match args.split_first() {
+        Some((first, rest)) if first == beside::FLAG => {
+            beside::end_with_input();
+            rest
+        }
+        _ => args,
+    };
     steps::run(&choose(args)?)
 }
 
@@ -124,7 +133,6 @@ fn choose(args: &[String]) -> Result<Vec<Step>> {
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--fast" => fast = true,
-            beside::FLAG => beside::end_with_input(),
             "--only" => match args.next() {
                 Some(name) => only.push(name.as_str()),
                 None => bail!("--only wants a step's name; `cargo xtask help` lists them"),
@@ -192,8 +200,17 @@ fn cargo_test_of_unpublished() -> Result<()> {
 }
 
 fn tests_of(chosen: &[&str]) -> Result<()> {
-    Run::cargo().args(["test", "--workspace"]).args(chosen).env("RUST_TEST_THREADS", WAITING).go()?;
+    waiting(Run::cargo()).args(["test", "--workspace"]).args(chosen).go()?;
     Run::cargo().args(["test", "--workspace", "--doc"]).go()
+}
+
+/// Makes a run of tests use the time in which they wait, unless the user has chosen a number of threads.
+pub(crate) fn waiting(run: Run) -> Run {
+    if std::env::var_os(THREADS).is_some() {
+        return run;
+    }
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    run.env(THREADS, processors.max(WAITING).to_string())
 }
 
 fn doc() -> Result<()> {

@@ -4,12 +4,16 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, Result, bail};
 use cargo_metadata::semver::Version;
 
+use crate::publish::NO_REGISTRY;
 use crate::shell::{Run, has_program};
 
 /// The directory of Debian's compiler, and its sysroot.
 const DEBIAN: (&str, &str) = ("/usr/bin", "/usr");
+/// What cargo says if it was told to use no network.
+const OFFLINE: &str = "--offline";
 /// What to install.
 const INSTALL: &str =
     "rustup: `rustup target add TARGET`, or Debian: `apt-get install rustc-web cargo-web rust-web-src`";
@@ -43,16 +47,17 @@ impl Toolchain {
     ///
     /// # Errors
     ///
-    /// There is none, or the sources of the standard library need crates that cannot be fetched.
-    pub(crate) fn of(target: &str, parts: &'static str) -> Result<Self, Missing> {
+    /// [`Missing`]: there is none, or the sources of the standard library need crates, and there is no network.
+    /// Another error: they cannot be fetched for another reason.
+    pub(crate) fn of(target: &str, parts: &'static str) -> Result<Self> {
         let mut lacking = format!("no standard library for {target} ({})", INSTALL.replace("TARGET", target));
         for candidate in Self::candidates(target, parts) {
             match candidate.fetch(|run| run) {
                 Ok(()) => return Ok(candidate),
-                Err(Missing(why)) => lacking = why,
+                Err(error) => lacking = error.downcast::<Missing>()?.0,
             }
         }
-        Err(Missing(lacking))
+        bail!(Missing(lacking))
     }
 
     fn candidates(target: &str, parts: &'static str) -> Vec<Self> {
@@ -81,23 +86,22 @@ impl Toolchain {
     }
 
     /// Fetches what the standard library and the workspace are built from, if it is not on this machine.
-    fn fetch(&self, prepare: impl Fn(Run) -> Run) -> Result<(), Missing> {
+    fn fetch(&self, prepare: impl Fn(Run) -> Run) -> Result<()> {
         if !self.builds_std {
             return Ok(());
         }
-        let lacking = |why: &str| {
-            let name = self.name();
-            Missing(format!("{name}, which needs crates that cannot be fetched: {why}"))
-        };
-        let fetched = prepare(self.cargo("fetch")).output();
-        let fetched = fetched.map_err(|error| lacking(&format!("{error:#}")))?;
+        let fetched = prepare(self.cargo("fetch")).output()?;
         if fetched.status.success() {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&fetched.stderr);
         let is_advice = |line: &&str| line.starts_with("note:") || line.starts_with("help:");
         let lines: Vec<_> = said.lines().filter(|line| !is_advice(line)).map(str::trim).collect();
-        Err(lacking(&lines.join(" ")))
+        let why = format!("{}, which needs crates that cannot be fetched: {}", self.name(), lines.join(" "));
+        if [NO_REGISTRY, OFFLINE].iter().any(|sign| said.contains(sign)) {
+            bail!(Missing(why));
+        }
+        bail!(why)
     }
 
     /// Returns a run of this cargo subcommand for the target.
@@ -141,14 +145,27 @@ impl Toolchain {
     }
 }
 
+/// Returns the target of this machine.
+///
+/// # Errors
+///
+/// The compiler does not say it.
+pub(crate) fn host() -> Result<String> {
+    let output = Run::new("rustc").arg("-vV").output()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("`rustc -vV` names no host")?.to_owned())
+}
+
 /// Returns the linker for WebAssembly: LLVM's, which the toolchain of rustup has.
 ///
 /// # Errors
 ///
 /// There is none.
 pub(crate) fn wasm_linker() -> Result<PathBuf, Missing> {
-    let host = format!("lib/rustlib/{}-unknown-linux-gnu/bin/rust-lld", std::env::consts::ARCH);
-    let own = sysroot(Path::new("rustc")).map(|root| root.join(host)).filter(|path| path.is_file());
+    let own = sysroot(Path::new("rustc")).zip(host().ok());
+    let own = own.map(|(root, host)| root.join("lib/rustlib").join(host).join("bin/rust-lld"));
+    let own = own.filter(|path| path.is_file());
     let named = ["rust-lld", "wasm-ld"].into_iter().find(|name| has_program(name)).map(PathBuf::from);
     own.or(named).ok_or_else(|| {
         Missing("no rust-lld or wasm-ld, which links (Debian: apt-get install lld)".to_owned())
@@ -196,9 +213,9 @@ mod tests {
     const PARTS: &str = "std,panic_unwind";
 
     #[test]
-    fn a_target_that_does_not_exist_is_missing_and_named() {
-        let Err(Missing(why)) = Toolchain::of("z80-unknown-none", PARTS) else { panic!("there is one") };
-        assert!(why.contains("z80-unknown-none"), "{why}");
+    fn a_target_that_does_not_exist_is_an_error_that_names_it() {
+        let Err(error) = Toolchain::of("z80-unknown-none", PARTS) else { panic!("there is one") };
+        assert!(error.to_string().contains("z80-unknown-none"), "{error}");
     }
 
     #[test]
@@ -211,21 +228,28 @@ mod tests {
         assert!(!toolchain.builds_std() && toolchain.fetch(|_| Run::new("false")).is_ok());
     }
 
-    #[test]
-    fn without_the_crates_of_the_standard_library_and_a_network_the_toolchain_is_missing_with_the_reason() {
+    /// Returns what cargo says about a fetch for a toolchain that builds the standard library, if there is one here.
+    fn failed_fetch(prepare: impl Fn(Run) -> Run) -> Option<anyhow::Error> {
         let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
         let with_source = Toolchain::candidates(&target, PARTS).into_iter().find(Toolchain::builds_std);
-        // Where there are no sources either, cargo says that.
-        let toolchain = with_source.unwrap_or_else(|| Toolchain {
-            target,
-            parts: PARTS,
-            dir: None,
-            sysroot: sysroot(Path::new("rustc")).unwrap(),
-            builds_std: true,
-        });
+        if with_source.is_none() {
+            println!("NOT CHECKED: no toolchain here builds the standard library");
+        }
+        with_source.map(|toolchain| toolchain.fetch(prepare).unwrap_err())
+    }
+
+    #[test]
+    fn without_the_crates_of_the_standard_library_and_a_network_the_toolchain_is_missing_with_the_reason() {
         let home = tempfile::tempdir().unwrap();
         let offline = |run: Run| run.env("CARGO_HOME", home.path()).env("CARGO_NET_OFFLINE", "true");
-        let Missing(why) = toolchain.fetch(offline).unwrap_err();
+        let Some(error) = failed_fetch(offline) else { return };
+        let Missing(why) = error.downcast().unwrap();
         assert!(why.contains("crates that cannot be fetched: error:"), "{why}");
+    }
+
+    #[test]
+    fn a_fetch_that_fails_otherwise_is_a_failure_and_no_missing_tool() {
+        let Some(error) = failed_fetch(|run| run.arg("--no-such-flag")) else { return };
+        assert!(!error.is::<Missing>() && error.to_string().contains("--no-such-flag"), "{error}");
     }
 }

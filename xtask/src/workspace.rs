@@ -1,6 +1,6 @@
 //! The root of the checkout, cargo's metadata and the target directory.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -49,6 +49,31 @@ pub(crate) fn published() -> Result<Vec<&'static Package>> {
     }
     published.sort_unstable_by_key(|package| package.name.as_str());
     Ok(published)
+}
+
+/// Waits until no other process of this checkout has the lock of this name, and takes it until the value is dropped.
+///
+/// # Errors
+///
+/// The file of the lock cannot be opened.
+pub(crate) fn lock(name: &str) -> Result<File> {
+    let path = target_dir()?.join(name).with_extension("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.with_context(|| path.display().to_string())?;
+    file.lock().with_context(|| path.display().to_string())?;
+    Ok(file)
+}
+
+/// Writes a file whose contents differ.
+///
+/// # Errors
+///
+/// It cannot be written.
+pub(crate) fn write(path: &Path, contents: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|there| there == contents) {
+        return Ok(());
+    }
+    fs::write(path, contents).with_context(|| path.display().to_string())
 }
 
 /// Returns the target directory, which the user may have moved.

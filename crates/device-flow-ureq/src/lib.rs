@@ -77,8 +77,8 @@
 //!   text**.
 //! * `tracing`: [events](device_flow#events) with stable names and fields, and never a secret.
 //!
-//! `cargo xtask test --only features` builds each feature alone, counts the crates, and runs the tests with the
-//! oldest and the newest supported ureq.
+//! `cargo xtask test --only features` builds each feature alone and counts the crates. `--only clients` runs the tests
+//! with the oldest and the newest supported ureq.
 
 mod backend;
 mod builder;

@@ -84,7 +84,8 @@ pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
 }
 
 /// Returns the member of this name. Some gateways capitalize it.
-#[cold]
+// Else the compiler repeats the search for each of 17 names.
+#[inline(never)]
 fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let same = || members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
     members.get(name).or_else(same)

@@ -30,8 +30,6 @@ const HYPERS_HEADERS: usize = 100;
 pub(crate) fn http1(limits: &Limits) -> Builder {
     let mut http = Builder::new();
     http.max_buf_size(limits.head_bytes.max(8 * 1024));
-    // Responses are small, so one buffer costs the system less than two.
-    http.writev(false);
     if limits.headers > HYPERS_HEADERS {
         http.max_headers(limits.headers);
     }

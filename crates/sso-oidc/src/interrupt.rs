@@ -16,6 +16,14 @@ pub(crate) fn exit_on_ctrl_c() {
     on_ctrl_c(exit);
 }
 
+/// Makes them call this function before they exit with 130.
+pub(crate) fn exit_on_ctrl_c_after(last: impl Fn() + Send + 'static) {
+    on_ctrl_c(move || {
+        last();
+        exit();
+    });
+}
+
 /// Calls `first` on the first Ctrl-C or SIGTERM, from a separate thread, and exits with 130 on the second.
 pub(crate) fn on_ctrl_c(mut first: impl FnMut() + Send + 'static) {
     let (ready, registered) = mpsc::channel();

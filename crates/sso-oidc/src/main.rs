@@ -185,7 +185,7 @@ fn run(command: &Command, settings: &Settings) -> Result<ExitCode, Failure> {
     let ended = match command {
         Command::Status(args) => return status::run(args, settings).map(ExitCode::from),
         Command::Conform(args) => {
-            interrupt::exit_on_ctrl_c();
+            interrupt::exit_on_ctrl_c_after(conform::end_command);
             return conform::run(args, settings).map(ExitCode::from);
         }
         Command::Login(args) => login::run(args, settings),

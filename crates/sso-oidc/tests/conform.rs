@@ -2,7 +2,13 @@
 
 mod common;
 
+#[cfg(target_os = "linux")]
+use std::fs::File;
+#[cfg(target_os = "linux")]
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -144,6 +150,39 @@ fn what_is_wrong_with_the_command_line_is_found_before_anything_is_sent() {
     Program::new().run(&conform(server.endpoint(), &["--token-endpoint", server.endpoint()])).fails(252);
     Program::new().run(&conform(server.endpoint(), &["--max-time", "soon"])).fails(252);
     assert_eq!(server.requests().len(), 0);
+}
+
+/// `setsid` starts a program without a terminal, where a command has a group of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_check_that_is_told_to_end_ends_its_command_and_the_children_of_that() {
+    use std::process::{Command, Stdio};
+
+    let server = server();
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let approve = format!("sh -c '(echo started; exec sleep 60) >\"$0\" & wait' '{}'", pipe.display());
+    let mut command = Command::new("setsid");
+    command
+        .arg(env!("CARGO_BIN_EXE_sso-oidc"))
+        .args(conform(server.endpoint(), &["--approve-with", &approve]));
+    command.env("HOME", folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut check = command.spawn().unwrap();
+    // The pipe ends as soon as no process holds it. Only the child of the command does.
+    let mut held = BufReader::new(File::open(&pipe).unwrap());
+    let mut line = String::new();
+    held.read_line(&mut line).unwrap();
+    assert_eq!(line, "started\n");
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || ended.send(held.read_line(&mut line)));
+    let id = check.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert_eq!(
+        end.recv_timeout(Duration::from_secs(20)).expect("the child of the command lives").unwrap(),
+        0
+    );
+    assert_eq!(check.wait().unwrap().code(), Some(130));
 }
 
 #[test]

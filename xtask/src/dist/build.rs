@@ -3,13 +3,13 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::PROGRAM;
 use super::checkout::Checkout;
 use crate::musl;
 use crate::shell::Run;
-use crate::toolchain::Toolchain;
+use crate::toolchain::{Toolchain, host};
 
 const PROFILE: &str = "dist";
 /// The parts of the standard library in a program.
@@ -59,17 +59,6 @@ const SYSTEM: &[SystemPart] = &[
         place: "/usr/share/doc/mingw-w64-x86-64-dev/copyright",
     },
 ];
-
-/// Returns the target of this machine.
-///
-/// # Errors
-///
-/// There is no `rustc`.
-pub(super) fn host() -> Result<String> {
-    let said = printed("rustc", &["--version", "--verbose"])?;
-    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("rustc does not say its host")?.to_owned())
-}
 
 /// Returns whether a program for a target runs on this machine.
 pub(super) fn runs_here(target: &str) -> bool {
@@ -216,12 +205,6 @@ fn runs_on(target: &str, host: &str) -> bool {
 /// Returns a string of TOML.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-fn printed(program: &str, args: &[&str]) -> Result<String> {
-    let output = Run::new(program).args(args).without(|name| name == "LD_LIBRARY_PATH").output()?;
-    ensure!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr).trim_end());
-    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use self::build::Builder;
 use self::checkout::Checkout;
 use self::graph::Graph;
 use crate::shell::Run;
+use crate::toolchain;
 
 /// The package of the program.
 const PROGRAM: &str = "sso-oidc";
@@ -46,7 +47,7 @@ const SHELLS: &[(&str, &str)] = &[
 /// `cargo xtask dist [--target TARGET]… [--check]`
 pub(crate) fn task(args: &[String]) -> Result<()> {
     let flags = Flags::of(args)?;
-    let targets = if flags.targets.is_empty() { vec![build::host()?] } else { flags.targets };
+    let targets = if flags.targets.is_empty() { vec![toolchain::host()?] } else { flags.targets };
     let checkout = Checkout::ours()?;
     if flags.check { check::all(&checkout, &targets) } else { make(&checkout, &targets).map(|_| ()) }
 }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::build;
 use super::checkout::Checkout;
 use super::graph::{Graph, Key, Node};
+use crate::toolchain;
 
 /// Writes that of this checkout and this machine's target to a file, without a build.
 ///
@@ -18,7 +18,7 @@ use super::graph::{Graph, Key, Node};
 /// `cargo` fails, or the file cannot be written.
 pub(crate) fn write(file: &Path) -> Result<()> {
     let checkout = Checkout::ours()?;
-    let text = text(&Graph::of(&checkout, &build::host()?)?, checkout.time()?)?;
+    let text = text(&Graph::of(&checkout, &toolchain::host()?)?, checkout.time()?)?;
     std::fs::write(file, text).with_context(|| file.display().to_string())
 }
 

@@ -15,6 +15,7 @@ use device_conform::{Body, Client, HttpTransport, NoResponse, Plan, Report, Step
 use http::{Request, Response};
 
 use self::person::Person;
+pub(crate) use self::person::end_command;
 use crate::duration;
 use crate::exit::{Exit, Failure, chain, print_data};
 use crate::idn::in_ascii;

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use device_conform::{Decision, NotDecided, Prompt};
@@ -82,7 +83,7 @@ impl device_conform::Person for Person {
             Decision::Deny => &self.deny,
         };
         match command {
-            Some(words) => words.run(prompt, LIMIT, !child::has_terminal()),
+            Some(words) => words.run(prompt, LIMIT, (!child::has_terminal()).then_some(&GROUP)),
             None => self.ask(prompt, decision),
         }
     }
@@ -97,8 +98,8 @@ impl Words {
     }
 
     /// Runs the command to its end. Its output goes to standard error, because the report has standard output. After
-    /// this limit it is killed, and a process group of its own with it.
-    fn run(&self, prompt: &Prompt<'_>, limit: Duration, has_own_group: bool) -> Result<(), NotDecided> {
+    /// this limit it is killed. `group` is a process group of its own; without one it stays in ours.
+    fn run(&self, prompt: &Prompt<'_>, limit: Duration, group: Option<&Group>) -> Result<(), NotDecided> {
         // The command could take it for a flag of its own.
         if prompt.user_code.starts_with('-') {
             return Err(NotDecided::new("the user code begins with a hyphen"));
@@ -109,10 +110,11 @@ impl Words {
         let program = filled.next().unwrap_or_default();
         let mut command = Command::new(program);
         command.args(filled).stdin(Stdio::null()).stdout(io::stderr());
-        if has_own_group {
-            child::lead_group(&mut command);
-        }
-        match command.spawn().and_then(|child| end(child, limit, has_own_group)) {
+        let started = match group {
+            Some(group) => group.start(&mut command),
+            None => command.spawn(),
+        };
+        match started.and_then(|child| end(child, limit, group)) {
             Ok(Some(status)) if status.success() => Ok(()),
             Ok(Some(status)) => {
                 Err(NotDecided::new(format_args!("the command of {} ended with {status}", self.flag)))
@@ -128,22 +130,57 @@ impl Words {
     }
 }
 
+/// The group of the command of this process.
+static GROUP: Group = Group(Mutex::new(None));
+
+/// Kills the command and its group. A command without a group of its own gets the signals that this process gets.
+pub(crate) fn end_command() {
+    GROUP.kill();
+}
+
+/// A process group of a command, by its leader. While that is locked, its number cannot be another process's.
+struct Group(Mutex<Option<u32>>);
+
+impl Group {
+    fn leader(&self) -> MutexGuard<'_, Option<u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(&self, command: &mut Command) -> io::Result<Child> {
+        child::lead_group(command);
+        let mut leader = self.leader();
+        let child = command.spawn()?;
+        *leader = Some(child.id());
+        Ok(child)
+    }
+
+    fn kill(&self) {
+        if let Some(leader) = *self.leader() {
+            child::kill_group(leader);
+        }
+    }
+}
+
 /// Waits for the end of a command. After the time limit it is killed, and the result is `None`.
-fn end(mut child: Child, limit: Duration, has_own_group: bool) -> io::Result<Option<ExitStatus>> {
+fn end(mut child: Child, limit: Duration, group: Option<&Group>) -> io::Result<Option<ExitStatus>> {
     let began = Instant::now();
     loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if began.elapsed() >= limit {
-            // Before the wait for it, while its number cannot be that of another process.
-            if has_own_group {
-                child::kill_group(child.id());
+        let is_late = began.elapsed() >= limit;
+        if is_late {
+            if let Some(group) = group {
+                group.kill();
             }
             child.kill()?;
-            child.wait()?;
-            return Ok(None);
         }
+        let mut leader = group.map(Group::leader);
+        let status = if is_late { Some(child.wait()?) } else { child.try_wait()? };
+        if let (Some(leader), Some(_)) = (&mut leader, status) {
+            **leader = None;
+        }
+        if status.is_some() {
+            return Ok(status.filter(|_| !is_late));
+        }
+        drop(leader);
         std::thread::sleep(PAUSE);
     }
 }
@@ -183,26 +220,35 @@ mod tests {
     }
 
     #[cfg(unix)]
-    fn run(text: &str, limit: Duration, has_own_group: bool) -> Result<(), String> {
+    fn run(text: &str, limit: Duration, group: Option<&Group>) -> Result<(), String> {
         let prompt = Prompt::new("AB", "https://id.example/", None);
         let words = Words::of("--approve-with", text).unwrap();
-        words.run(&prompt, limit, has_own_group).map_err(|error| error.to_string())
+        words.run(&prompt, limit, group).map_err(|error| error.to_string())
+    }
+
+    #[cfg(unix)]
+    fn is_killed_and_decides_nothing(group: Option<&Group>) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("process");
+        let slow = format!("sh -c 'echo $$ >\"$0\"; exec sleep 600' '{}'", file.display());
+        let error = run(&slow, Duration::from_secs(5), group).unwrap_err();
+        assert_eq!(error, "the command of --approve-with did not end within 5 s");
+        let process = std::fs::read_to_string(&file).unwrap();
+        let signal = run(&format!("sh -c 'kill -0 {}'", process.trim()), LIMIT, group);
+        assert!(signal.unwrap_err().contains("exit status"), "the process lives");
+        assert_eq!(run("test {code} = AB", LIMIT, group), Ok(()));
     }
 
     #[cfg(unix)]
     #[test]
     fn a_command_that_does_not_end_is_killed_and_decides_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("process");
-        let slow = format!("sh -c 'echo $$ >\"$0\"; exec sleep 600' '{}'", file.display());
-        for has_own_group in [false, true] {
-            let error = run(&slow, Duration::from_secs(5), has_own_group).unwrap_err();
-            assert_eq!(error, "the command of --approve-with did not end within 5 s");
-            let process = std::fs::read_to_string(&file).unwrap();
-            let signal = run(&format!("sh -c 'kill -0 {}'", process.trim()), LIMIT, has_own_group);
-            assert!(signal.unwrap_err().contains("exit status"), "the process lives");
-            assert_eq!(run("test {code} = AB", LIMIT, has_own_group), Ok(()));
-        }
+        is_killed_and_decides_nothing(None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_in_a_group_of_its_own_is_killed_and_decides_nothing() {
+        is_killed_and_decides_nothing(Some(&Group(Mutex::new(None))));
     }
 
     #[cfg(unix)]
@@ -216,7 +262,7 @@ mod tests {
         let held = pipe.clone();
         std::thread::spawn(move || ended.send(std::fs::read_to_string(held)));
         let slow = format!("sh -c '(echo started; exec sleep 60) >\"$0\" & wait' '{}'", pipe.display());
-        run(&slow, Duration::from_secs(5), true).unwrap_err();
+        run(&slow, Duration::from_secs(5), Some(&Group(Mutex::new(None)))).unwrap_err();
         let said = end.recv_timeout(Duration::from_secs(20)).expect("the child of the command lives");
         assert_eq!(said.unwrap(), "started\n");
     }
