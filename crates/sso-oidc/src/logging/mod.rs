@@ -119,8 +119,9 @@ fn lost_lines(count: usize) -> String {
 }
 
 /// A writer that waits where a non-blocking one fails. A parent process on Node makes our standard error
-/// non-blocking. Without this, each full pipe loses 8 KiB of the log. The queue's thread calls `flush` when the queue is
-/// empty, and rests there.
+/// non-blocking. Without this, each full pipe loses 8 KiB of the log.
+///
+/// The queue's thread calls `flush` when the queue is empty, and rests there.
 struct WaitForRoom<W>(W);
 
 impl<W: Write> Write for WaitForRoom<W> {
