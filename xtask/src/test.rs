@@ -47,7 +47,7 @@ pub(crate) const STEPS: &[Step] = &[
     .beside(),
     Step::new("embedding", "the programs in `examples/`: built, tested, and one signs in", embedding::step)
         .slow(),
-    Step::new("features", "each feature of the libraries alone", features::step).slow(),
+    Step::new("features", "each feature of the libraries alone", features::step).slow().beside(),
     Step::new(
         "clients",
         "the adapters with the oldest and the newest HTTP clients that they support",
