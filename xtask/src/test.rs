@@ -39,14 +39,19 @@ pub(crate) const STEPS: &[Step] = &[
         msrv::step,
     ),
     Step::new(
+        "peers",
+        "what the interoperability tests need of crates.io, PyPI and npm is built",
+        interop::prepare,
+    )
+    .slow()
+    .beside(),
+    Step::new(
         "deny",
         "licences, duplicates and sources of the dependencies, and advisories where they can be had",
         deny::step,
     )
     .slow()
     .beside(),
-    Step::new("embedding", "the programs in `examples/`: built, tested, and one signs in", embedding::step)
-        .slow(),
     Step::new("features", "each feature of the libraries alone", features::step).slow().beside(),
     Step::new(
         "clients",
@@ -70,6 +75,7 @@ pub(crate) const STEPS: &[Step] = &[
     .slow()
     .beside(),
     Step::new("fuzz", "the fuzz targets build and their corpus passes", fuzz::step).slow().beside(),
+    // These wait for much of their time, in which those beside them compile.
     Step::new(
         "postgres",
         "the PostgreSQL store, and servers at one database, that are killed meanwhile",
@@ -77,18 +83,13 @@ pub(crate) const STEPS: &[Step] = &[
     )
     .slow(),
     Step::new(
-        "peers",
-        "what the interoperability tests need of crates.io, PyPI and npm is built",
-        interop::prepare,
-    )
-    .slow()
-    .beside(),
-    Step::new(
         "interop",
         "boto3, the AWS CLI and the oauth2 crate against our server, our clients against oidc-provider",
         interop::step,
     )
     .slow(),
+    Step::new("embedding", "the programs in `examples/`: built, tested, and one signs in", embedding::step)
+        .slow(),
     Step::new(
         "portability",
         "other systems, as far as the tools for them are on this machine",
