@@ -48,6 +48,8 @@ fn run(name: &str) -> usize {
             Block::Rust => {}
         }
     }
+    let left = shell.left_at_home();
+    assert!(left.is_empty(), "{name}.md changes the reader's own files: {left:?}");
     ran
 }
 

@@ -38,6 +38,7 @@ pub(crate) struct Shell {
     input: Option<ChildStdin>,
     lines: Receiver<String>,
     pub(crate) dir: PathBuf,
+    home: PathBuf,
     missing: Vec<&'static str>,
     _place: TempDir,
 }
@@ -58,7 +59,7 @@ impl Shell {
             .args(["--noprofile", "--norc"])
             .current_dir(&dir)
             .env_clear()
-            .env("HOME", home)
+            .env("HOME", &home)
             .env("PATH", format!("{}:/usr/bin:/bin", programs.display()))
             .env("CHECKOUT", Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
             .env("LC_ALL", "C.UTF-8")
@@ -74,7 +75,12 @@ impl Shell {
         let output = BufReader::new(child.stdout.take().unwrap());
         let (send, lines) = channel();
         thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        Self { child, input: Some(input), lines, dir, missing, _place: place }
+        Self { child, input: Some(input), lines, dir, home, missing, _place: place }
+    }
+
+    /// Returns what the chapter has put into the reader's own home directory.
+    pub(crate) fn left_at_home(&self) -> Vec<PathBuf> {
+        std::fs::read_dir(&self.home).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
 
     /// Returns the program that the command needs and this machine lacks.
