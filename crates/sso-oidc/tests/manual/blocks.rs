@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `console` | a shell runs each line after `$ `; the lines below it are what it prints |
 //! | `rust` | it is a documentation test of the crate `manual` |
+//! | `toml` from `[dependencies]` on | a test compares it with the Rust blocks and the manifest of `manual` |
 //! | `toml`, `sh`, `python`, `javascript` | it is a file, named in the line before it, and a later command uses it |
 
 /// The languages of files.
@@ -15,8 +16,13 @@ const SAVE: (&str, &str) = ("Save this as `", "`:");
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Block {
     Console(Vec<Command>),
-    Rust,
-    File { name: String, text: String },
+    Rust(String),
+    /// What a program with the Rust blocks has in its manifest.
+    Dependencies(String),
+    File {
+        name: String,
+        text: String,
+    },
 }
 
 /// A command and what it prints.
@@ -63,17 +69,20 @@ pub(crate) fn blocks(chapter: &str) -> Result<Vec<Block>, String> {
 }
 
 fn block(kind: &str, before: &str, lines: &[(usize, &str)]) -> Result<Block, String> {
+    let text = || lines.iter().map(|(_, line)| format!("{line}\n")).collect::<String>();
     match kind {
         "console" => commands(lines).map(Block::Console),
-        "rust" => Ok(Block::Rust),
+        "rust" => Ok(Block::Rust(text())),
+        "toml" if lines.first().is_some_and(|(_, line)| *line == "[dependencies]") => {
+            Ok(Block::Dependencies(text()))
+        }
         kind if FILES.contains(&kind) => {
             let name = before.split_once(SAVE.0).and_then(|(_, rest)| rest.strip_suffix(SAVE.1));
             let name = name.ok_or_else(|| format!("say before it: {}NAME{}", SAVE.0, SAVE.1))?;
             if name.contains('/') {
                 return Err(format!("`{name}` is no plain name"));
             }
-            let text = lines.iter().map(|(_, line)| format!("{line}\n")).collect();
-            Ok(Block::File { name: name.to_owned(), text })
+            Ok(Block::File { name: name.to_owned(), text: text() })
         }
         other => Err(format!("no rule runs a block of the kind `{other}`")),
     }
@@ -108,7 +117,7 @@ fn every_file_is_used(blocks: &[(usize, Block)]) -> Result<(), String> {
         let is_used = blocks.iter().enumerate().any(|(other, (_, block))| match block {
             Block::Console(commands) => other > index && commands.iter().any(|command| uses(&command.text)),
             Block::File { text, .. } => other != index && uses(text),
-            Block::Rust => false,
+            Block::Rust(_) | Block::Dependencies(_) => false,
         });
         if !is_used {
             return Err(format!("line {at}: no command after it and no other file uses `{name}`"));
@@ -120,7 +129,7 @@ fn every_file_is_used(blocks: &[(usize, Block)]) -> Result<(), String> {
 #[test]
 fn each_kind_of_block_is_read() {
     let chapter = "# A\n\nSave this as `a.toml`:\n\n```toml\nx = 1\n```\n\n```console\n$ cat a.toml\nx = 1\n\n$ echo \\\n> b\nb\n\
-                   ```\n\n```rust\nf();\n```\n";
+                   ```\n\n```rust\nf();\n```\n\n```toml\n[dependencies]\na = \"1\"\n```\n";
     let command = |line, text: &str, expected: &[&str]| Command {
         line,
         text: text.to_owned(),
@@ -129,7 +138,8 @@ fn each_kind_of_block_is_read() {
     let expected = [
         Block::File { name: "a.toml".to_owned(), text: "x = 1\n".to_owned() },
         Block::Console(vec![command(10, "cat a.toml", &["x = 1", ""]), command(13, "echo \\\nb", &["b"])]),
-        Block::Rust,
+        Block::Rust("f();\n".to_owned()),
+        Block::Dependencies("[dependencies]\na = \"1\"\n".to_owned()),
     ];
     assert_eq!(blocks(chapter).unwrap(), expected);
 }

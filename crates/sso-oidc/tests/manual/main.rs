@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod blocks;
+mod dependencies;
 mod expected;
 mod shell;
 
@@ -45,7 +46,7 @@ fn run(name: &str) -> usize {
                 }
             }
             Block::File { name, text } => fs::write(shell.dir.join(name), text).unwrap(),
-            Block::Rust => {}
+            Block::Rust(_) | Block::Dependencies(_) => {}
         }
     }
     let left = shell.left_at_home();
@@ -115,7 +116,7 @@ fn every_chapter_is_run_and_its_rust_is_a_documentation_test() {
 
     let tests = text(&manual().join("src/lib.rs"));
     for name in CHAPTERS {
-        let has_rust = blocks(&chapter(name)).unwrap().contains(&Block::Rust);
+        let has_rust = blocks(&chapter(name)).unwrap().iter().any(|block| matches!(block, Block::Rust(_)));
         let is_tested = tests.contains(&format!("include_str!(\"../chapters/{name}.md\")"));
         assert_eq!(
             has_rust, is_tested,
