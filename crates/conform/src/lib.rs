@@ -105,6 +105,7 @@
 //! # The checks
 //!
 #![doc = include_str!("../CHECKS.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,

@@ -53,6 +53,7 @@
 //! assert_eq!(token.expires_in, Some(Duration::from_secs(8 * 3600)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,

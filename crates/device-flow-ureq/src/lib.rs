@@ -76,9 +76,7 @@
 //! * `serde`: `SavedFlow`, `Session`, registrations and tokens can be serialized, **with their secrets in plain
 //!   text**.
 //! * `tracing`: [events](device_flow#events) with stable names and fields, and never a secret.
-//!
-//! `cargo xtask test --only features` builds each feature alone and counts the crates. `--only clients` runs the tests
-//! with the oldest and the newest supported ureq.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backend;
 mod builder;

@@ -236,6 +236,7 @@
 //! `phase` in a [`PlainCall`], `error` if there is none. `received` and `failed` also have `took_ms`, the
 //! time since the request. They report the results passed to [`DeviceFlow::on_result`] and
 //! [`PlainCall::on_result`]. No event contains a secret, a user code or a body.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,

@@ -59,6 +59,7 @@
 //! Codes, tokens and client secrets are [`Secret`]s: redacted in `Debug`, no `Display`, zeroized on drop,
 //! compared in constant time. Only the feature `serde` writes them. An encoded [`Request`] redacts its body
 //! too.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,

@@ -72,6 +72,7 @@
 //!
 //! The crate needs Rust 1.89, and works with `aws-credential-types` from 1.2.11 on. The newest of those, and so
 //! `aws-config`, need Rust 1.94.1.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(
     clippy::exhaustive_enums,
     clippy::exhaustive_structs,

@@ -106,6 +106,7 @@
 #![doc = include_str!("control/about.md")]
 #![cfg_attr(feature = "script", doc = include_str!("script/about.md"))]
 #![cfg_attr(feature = "faults", doc = include_str!("fault/about.md"))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod accounts;
 mod activity;

@@ -25,6 +25,8 @@ const CATEGORIES: &[&str] = &[
 /// The keys that the workspace says once, and that a published crate takes from it if the workspace has them.
 const ONCE: &[&str] = &["homepage", "repository"];
 
+/// docs.rs builds with `docsrs`, and shows then which feature an item needs.
+const NAMES_FEATURES: &str = "#![cfg_attr(docsrs, feature(doc_cfg))]";
 /// What a document says before the first release.
 const UNRELEASED: &[&str] = &["Nothing is released yet", "Nothing has been released yet"];
 
@@ -85,12 +87,16 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
         }
         let all_features =
             || section(text, "package.metadata.docs.rs").any(|(_, line)| line == "all-features = true");
-        let is_library = tree.text(&path.replace("Cargo.toml", "src/lib.rs")).is_some();
-        if is_library && section(text, "features").next().is_some() && !all_features() {
-            problem(
-                0,
-                "docs.rs must show every feature: [package.metadata.docs.rs] all-features = true".to_owned(),
-            );
+        let library = tree.text(&path.replace("Cargo.toml", "src/lib.rs"));
+        if let Some(library) = library.filter(|_| section(text, "features").next().is_some()) {
+            if !all_features() {
+                let wanted = "[package.metadata.docs.rs] all-features = true";
+                problem(0, format!("docs.rs must show every feature: {wanted}"));
+            }
+            if !library.lines().any(|line| line == NAMES_FEATURES) {
+                let wanted = format!("`{NAMES_FEATURES}` in src/lib.rs");
+                problem(0, format!("docs.rs must say which feature an item needs: {wanted}"));
+            }
         }
     }
     one_version(root, &mut problems);
@@ -161,8 +167,11 @@ mod tests {
                          [package.metadata.docs.rs]\nall-features = true\n\n[features]\nserde = []\n";
 
     fn problems(root: &str, member: &str) -> Vec<String> {
-        let tree =
-            Tree::of(&[("Cargo.toml", root), ("crates/a/Cargo.toml", member), ("crates/a/src/lib.rs", "")]);
+        let tree = Tree::of(&[
+            ("Cargo.toml", root),
+            ("crates/a/Cargo.toml", member),
+            ("crates/a/src/lib.rs", NAMES_FEATURES),
+        ]);
         check(&tree).iter().map(ToString::to_string).collect()
     }
 
@@ -188,7 +197,10 @@ mod tests {
         only(ROOT, &CRATE.replace("keywords = [\"oauth2\", \"aws-sso\"]\n", ""), "`keywords`");
         only(ROOT, &CRATE.replace("categories = [\"authentication\"]\n", ""), "`categories`");
         only(ROOT, &CRATE.replace("readme.workspace = true\n", ""), "the registry shows a README");
-        only(ROOT, &CRATE.replace("all-features = true\n", ""), "docs.rs");
+        only(ROOT, &CRATE.replace("all-features = true\n", ""), "docs.rs must show");
+        let files = [("Cargo.toml", ROOT), ("crates/a/Cargo.toml", CRATE), ("crates/a/src/lib.rs", "")];
+        let found = check(&Tree::of(&files));
+        assert!(found.len() == 1 && found[0].to_string().contains("docs.rs must say"), "{found:?}");
     }
 
     #[test]
