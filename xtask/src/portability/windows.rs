@@ -53,7 +53,7 @@ const TOO_QUICK_FOR_WINE: [&str; 9] = [
 const DEMO_LIMIT: Duration = Duration::from_secs(60);
 
 /// Each sign-in of the demo.
-const DEMOS: [&[&str]; 3] = [&[], &["--async"], &["--flow", "code"]];
+const DEMOS: [&[&str]; 4] = [&[], &["--async"], &["--flow", "code"], &["--async", "--flow", "code"]];
 
 pub(crate) fn check() -> Result<Checked> {
     needs(wine::COMPILER, "apt-get install gcc-mingw-w64-x86-64")?;
@@ -77,7 +77,7 @@ pub(crate) fn check() -> Result<Checked> {
     let version = wine.version()?;
     let checked = Checked::default()
         .built(format!("{} crates with the program, by {}", CRATES.len(), toolchain.name()))
-        .ran(format!("`demo --approve` under {version}: blocking, async, and the code flow"))
+        .ran(format!("`demo --approve` under {version}: blocking and async, with a device and in a browser"))
         .ran("Ctrl-C ends `serve` with 0 and a sign-in with 130")
         .tests(&counts, &format!("under {version}"))
         .not_checked("Ctrl-Break and resets of connections, which Wine does not pass on")
