@@ -2,9 +2,26 @@
 
 use std::ffi::OsStr;
 use std::io;
+#[cfg(windows)]
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use crate::exit::{Exit, Failure};
+
+/// Returns the file of a command that the user named.
+#[cfg(not(windows))]
+pub(crate) const fn program(name: &OsStr) -> &OsStr {
+    name
+}
+
+/// Returns the file of a command that the user named. Windows itself completes a name with `.exe` alone, and `npm`,
+/// `cdk` and `sam` are `.cmd`. This takes each ending of `PATHEXT`, as its shells do.
+///
+/// It is not meant for a command whose arguments come from a server: a file `.cmd` is run by a shell.
+#[cfg(windows)]
+pub(crate) fn program(name: &OsStr) -> PathBuf {
+    which::which(name).unwrap_or_else(|_| name.into())
+}
 
 /// Returns the failure for a command that does not start, with the exit code of shells. A path through a file leads to
 /// no command either.

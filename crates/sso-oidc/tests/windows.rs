@@ -53,6 +53,16 @@ fn a_config_file_may_have_the_line_ends_of_windows_and_its_path_a_drive_and_blan
 }
 
 #[test]
+fn a_command_is_found_by_each_ending_that_the_shells_know() {
+    let program = Program::new();
+    let tool = program.file("tool.cmd", "@exit /b %1\r\n");
+    let path = std::path::Path::new(&tool).parent().unwrap().display().to_string();
+    let program = program.var("PATH", &path).var("PATHEXT", ".EXE;.CMD");
+    assert_eq!(program.run(&["serve", "--", "tool", "7"]).code, Some(7));
+    assert_eq!(program.run(&["serve", "--", "no-such-tool"]).code, Some(127));
+}
+
+#[test]
 fn a_command_gets_the_endpoints_and_its_exit_code_is_passed_on() {
     let program = Program::new();
     let run = shell(&program, "if defined AWS_ENDPOINT_URL_SSO_OIDC (exit 9) else (exit 1)");

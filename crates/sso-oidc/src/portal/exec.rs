@@ -47,7 +47,7 @@ pub(crate) fn run(args: &ExecArgs, settings: &Settings) -> Result<(), Failure> {
         return Err(Failure::usage("there is no command after --"));
     };
     let (_, credentials) = get(&args.role, &args.stored, false, settings)?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(child::program(program));
     command.args(arguments);
     for name in REMOVED {
         command.env_remove(name);

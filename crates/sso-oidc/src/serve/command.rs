@@ -92,7 +92,7 @@ impl Guest {
         let Some((program, arguments)) = words.split_first() else {
             return Err(Failure::usage("there is no command after --"));
         };
-        let mut command = Command::new(program);
+        let mut command = Command::new(child::program(program));
         command.args(arguments).kill_on_drop(true);
         for name in ENDPOINTS {
             command.env(name, host.endpoint);
