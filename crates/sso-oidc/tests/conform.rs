@@ -143,7 +143,8 @@ fn what_is_wrong_with_the_command_line_is_found_before_anything_is_sent() {
         Program::new().run(&conform(server.endpoint(), more)).fails(code);
     }
     Program::new().run(&conform("http://id.example", &[])).fails(252);
-    Program::new().run(&["conform"]).fails(252);
+    let said = Program::new().run(&["conform"]).fails(252);
+    assert!(said.contains("--issuer") && said.contains("--token-endpoint"), "{said}");
     Program::new().run(&["conform", "--token-endpoint", server.endpoint()]).fails(252);
     Program::new().run(&["conform", "--device-authorization-endpoint", server.endpoint()]).fails(252);
     Program::new().run(&conform(server.endpoint(), &["--device-authorization-endpoint", "/d"])).fails(252);

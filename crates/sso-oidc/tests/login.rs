@@ -153,6 +153,7 @@ fn what_the_server_says_is_shown_without_escape_sequences() {
 fn missing_settings_end_with_253_and_their_names() {
     let stderr = Program::new().run(&["login", "--region", "eu-west-1"]).fails(253);
     assert!(stderr.contains("You must specify a start URL") && stderr.contains("--start-url"), "{stderr}");
+    assert!(stderr.contains("`sso-oidc configure session NAME"), "{stderr}");
     let stderr = Program::new().run(&["login", "--start-url", START_URL]).fails(253);
     assert!(stderr.contains("You must specify a region") && stderr.contains("AWS_REGION"), "{stderr}");
     let stderr =

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use device_conform::{Body, Client, HttpTransport, NoResponse, Plan, Report, Step, SystemClock, Transport};
 use http::{Request, Response};
 
@@ -26,7 +26,7 @@ use crate::sources::Sources;
 
 /// The flags of `conform`.
 #[derive(Args, Debug)]
-#[command(after_long_help = "\
+#[command(group(ArgGroup::new("server").args(["issuer", "token_endpoint"]).required(true)), after_long_help = "\
 It sends a limited number of requests, which it says first, and keeps the interval of the server. It asks for three \
 approvals and one denial, and a server that refuses an unknown scope late costs a fourth. Without --output it prints a report of 80 columns; no report has a secret.
 
@@ -34,7 +34,7 @@ The exit code is 0 if no rule is broken, and 1 if a MUST is. A broken SHOULD is 
 early, such as without metadata or a client.")]
 pub(crate) struct ConformArgs {
     /// The issuer of the server, or the URL of its metadata
-    #[arg(long, value_name = "URL", required_unless_present = "token_endpoint")]
+    #[arg(long, value_name = "URL")]
     issuer: Option<String>,
 
     /// The URL that gives codes, if the metadata does not name it or there is none
@@ -42,7 +42,7 @@ pub(crate) struct ConformArgs {
     device_authorization_endpoint: Option<String>,
 
     /// The URL that gives tokens, for a server without metadata
-    #[arg(long, value_name = "URL", requires = "device_authorization_endpoint", conflicts_with = "issuer")]
+    #[arg(long, value_name = "URL", requires = "device_authorization_endpoint")]
     token_endpoint: Option<String>,
 
     /// The id of a client that is registered at the server; without it two clients are registered, if the server allows

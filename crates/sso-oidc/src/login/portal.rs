@@ -121,14 +121,18 @@ impl Named {
                 let found = config.resolve_session(session);
                 return Self::configured(found.map_err(|error| unresolved(&error, settings))?);
             }
-            let failure = Failure::config("You must specify a start URL").with_hint(
-                "pass --start-url, or --sso-session, or add `sso_start_url` or `sso_session` to the profile in \
-                 ~/.aws/config",
-            );
+            let failure = Failure::config("You must specify a start URL");
             let failure = match config.session_names().collect::<Vec<_>>().as_slice() {
-                [] => failure,
+                [] => failure.with_hint(
+                    "make a session with `sso-oidc configure session NAME --start-url URL --region REGION`, or \
+                     pass --start-url",
+                ),
                 sessions => failure
-                    .with_detail(format_args!("The sessions in the config file: {}", sessions.join(", "))),
+                    .with_detail(format_args!("The sessions in the config file: {}", sessions.join(", ")))
+                    .with_hint(
+                        "pass --sso-session or --start-url, or add `sso_session` to the profile in \
+                         ~/.aws/config",
+                    ),
             };
             return Err(settings.files().lacking(failure));
         };

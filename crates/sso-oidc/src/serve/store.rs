@@ -173,7 +173,8 @@ mod database {
         _is_argument: bool,
         _environment: &Environment,
     ) -> Result<Config, Failure> {
-        Err(Failure::usage("this program was built without the store in a database")
-            .with_hint("build it with `cargo install --path crates/sso-oidc --features postgres`"))
+        Err(Failure::usage("this program was built without the store in a database").with_hint(
+            "in a checkout, `cargo install --path crates/sso-oidc --features postgres` builds one with it",
+        ))
     }
 }
