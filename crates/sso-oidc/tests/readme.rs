@@ -1,4 +1,5 @@
-//! Tests of the README: its Rust blocks equal the crates' doc tests, and its command lines run.
+//! Tests of the README: its Rust blocks equal the crates' doc tests, and its command lines run. The program's own
+//! README shows some of them.
 
 mod common;
 
@@ -9,11 +10,17 @@ use common::{DEVICE_CODE, LOGIN, Program};
 use sso_oidc_server::{Approval, Client, Config, TestServer};
 
 const README: &str = include_str!("../../../README.md");
+/// What the registry shows of the program.
+const OF_THE_PROGRAM: &str = include_str!("../README.md");
 
 /// Returns the code blocks of this language.
 fn blocks(language: &str) -> Vec<String> {
+    blocks_of(README, language)
+}
+
+fn blocks_of(readme: &str, language: &str) -> Vec<String> {
     let mut blocks = Vec::new();
-    let mut lines = README.lines();
+    let mut lines = readme.lines();
     while let Some(line) = lines.next() {
         if line == format!("```{language}") {
             blocks.push(
@@ -57,6 +64,33 @@ fn every_rust_block_is_a_doc_test_of_its_crate() {
             "in no crate's documentation:\n{block}"
         );
     }
+}
+
+#[test]
+fn every_command_line_that_the_registry_shows_is_one_that_runs() {
+    let run = blocks("console").concat();
+    let shown = blocks_of(OF_THE_PROGRAM, "console").concat();
+    assert!(shown.lines().count() > 4, "{shown}");
+    for line in shown.lines() {
+        assert!(run.lines().any(|ran| ran == line), "the README of the repository does not have `{line}`");
+    }
+    let [install] = blocks_of(OF_THE_PROGRAM, "sh").try_into().expect("one block installs it");
+    assert!(README.contains(&format!("`{}`", install.trim_end())), "{install}");
+}
+
+#[test]
+fn every_command_and_feature_that_the_registry_names_is_there() {
+    let help = Program::new().run(&["--help"]).ok();
+    let paragraphs = OF_THE_PROGRAM.lines().filter(|line| line.starts_with("- "));
+    let spans: Vec<&str> = paragraphs.flat_map(|line| line.split('`').skip(1).step_by(2)).collect();
+    assert!(spans.len() > 8, "{spans:?}");
+    for span in spans {
+        let command = span.strip_prefix("sso-oidc ").unwrap_or(span);
+        let command = command.strip_prefix("COMMAND ").unwrap_or(command);
+        let is_listed = help.lines().any(|line| line.split_whitespace().next() == Some(command));
+        assert!(is_listed || help.contains(command) && command.starts_with("--"), "{span}: {help}");
+    }
+    assert!(include_str!("../Cargo.toml").contains("\npostgres = ["));
 }
 
 #[test]

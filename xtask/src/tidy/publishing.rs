@@ -2,6 +2,7 @@
 
 use super::Problem;
 use super::manifests::{members, section};
+use super::text::{Mention, mentions};
 use super::tree::Tree;
 use crate::workspace::PUBLISHED;
 
@@ -80,10 +81,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
                 problem(0, format!("its package needs {licence}: a symbolic link to that of the root"));
             }
         }
-        let readme = path.replace("Cargo.toml", "README.md");
-        let inherits = section(text, "package").any(|(_, line)| line == "readme.workspace = true");
-        if tree.text(&readme).is_none() && !inherits {
-            problem(0, "the registry shows a README: write one, or say `readme.workspace = true`".to_owned());
+        if tree.text(&path.replace("Cargo.toml", "README.md")).is_none() {
+            problem(0, "the registry shows a README: write one".to_owned());
+        }
+        if let Some((line, _)) = value(text, "readme").or_else(|| value(text, "readme.workspace")) {
+            problem(line, "the registry shows the README beside the manifest, and no other".to_owned());
         }
         let all_features =
             || section(text, "package.metadata.docs.rs").any(|(_, line)| line == "all-features = true");
@@ -99,9 +101,34 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
             }
         }
     }
+    for (path, text) in readmes(tree) {
+        links(tree, path, text, &mut problems);
+    }
     one_version(root, &mut problems);
     released(tree, &mut problems);
     problems
+}
+
+/// Returns the READMEs of the crates.
+fn readmes(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
+    tree.ending("/README.md").filter(|(path, _)| path.starts_with("crates/"))
+}
+
+/// Checks that a README links to files of its crate only: the registry's page has no others.
+fn links(tree: &Tree, path: &str, text: &str, problems: &mut Vec<Problem>) {
+    let folder = path.trim_end_matches("README.md");
+    for (line, mention) in mentions(text) {
+        let Mention::Link(link) = mention else { continue };
+        let file = link.split('#').next().unwrap_or(link);
+        if !file.is_empty()
+            && !file.contains(':')
+            && !tree.paths().any(|there| there == format!("{folder}{file}"))
+        {
+            let what =
+                format!("links to `{file}`, which is not in the crate: the registry's page cannot show it");
+            problems.push(Problem::new(path, line, what));
+        }
+    }
 }
 
 /// Checks that the crates depend on each other in the version that all of them have.
@@ -161,17 +188,14 @@ fn is_keyword(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    const ROOT: &str = "[workspace.package]\nreadme = \"README.md\"\npublish = [\"crates-io\"]\n";
+    const ROOT: &str = "[workspace.package]\npublish = [\"crates-io\"]\n";
     const CRATE: &str = "[package]\nname = \"a\"\ndescription = \"A crate\"\nkeywords = [\"oauth2\", \"aws-sso\"]\n\
-                         categories = [\"authentication\"]\nreadme.workspace = true\npublish.workspace = true\n\n\
+                         categories = [\"authentication\"]\npublish.workspace = true\n\n\
                          [package.metadata.docs.rs]\nall-features = true\n\n[features]\nserde = []\n";
 
     fn problems(root: &str, member: &str) -> Vec<String> {
-        let tree = Tree::of(&[
-            ("Cargo.toml", root),
-            ("crates/a/Cargo.toml", member),
-            ("crates/a/src/lib.rs", NAMES_FEATURES),
-        ]);
+        let (library, readme) = (("crates/a/src/lib.rs", NAMES_FEATURES), ("crates/a/README.md", "# a\n"));
+        let tree = Tree::of(&[("Cargo.toml", root), ("crates/a/Cargo.toml", member), library, readme]);
         check(&tree).iter().map(ToString::to_string).collect()
     }
 
@@ -196,18 +220,38 @@ mod tests {
         only(ROOT, &CRATE.replace("description = \"A crate\"", "description = \"\""), "`description`");
         only(ROOT, &CRATE.replace("keywords = [\"oauth2\", \"aws-sso\"]\n", ""), "`keywords`");
         only(ROOT, &CRATE.replace("categories = [\"authentication\"]\n", ""), "`categories`");
-        only(ROOT, &CRATE.replace("readme.workspace = true\n", ""), "the registry shows a README");
+        only(
+            ROOT,
+            &CRATE.replace("publish.workspace", "readme.workspace = true\npublish.workspace"),
+            "crates/a/Cargo.toml:6: the registry shows the README beside the manifest",
+        );
         only(ROOT, &CRATE.replace("all-features = true\n", ""), "docs.rs must show");
         let files = [("Cargo.toml", ROOT), ("crates/a/Cargo.toml", CRATE), ("crates/a/src/lib.rs", "")];
-        let found = check(&Tree::of(&files));
+        let found = check(&Tree::of(&[&files[..], &[("crates/a/README.md", "# a\n")]].concat()));
         assert!(found.len() == 1 && found[0].to_string().contains("docs.rs must say"), "{found:?}");
+    }
+
+    #[test]
+    fn a_readme_is_there_and_links_to_files_of_its_crate() {
+        let of = |readme: &[(&str, &str)]| {
+            let files = [("Cargo.toml", ROOT), ("crates/a/Cargo.toml", CRATE), ("crates/a/page.png", "")];
+            let found = check(&Tree::of(&[&files[..], &[("LICENSE-MIT", "MIT")], readme].concat()));
+            found.into_iter().filter(|problem| !problem.what.contains("LICENSE")).collect::<Vec<_>>()
+        };
+        assert!(of(&[])[0].what.contains("the registry shows a README"));
+        let with = |text| of(&[("crates/a/README.md", text)]);
+        assert_eq!(with("![p](page.png) [b](https://example.com/b) [c](#c)\n"), []);
+        let found = with("# a\n\n[x](../../SECURITY.md) [y](crates/a/page.png)\n");
+        assert_eq!(found.iter().map(|problem| problem.line).collect::<Vec<_>>(), [3, 3], "{found:?}");
     }
 
     #[test]
     fn a_package_without_the_licence_of_the_root_is_a_problem() {
         let tree = |text| {
             let licence = ("crates/a/LICENSE-MIT", text);
-            Tree::of(&[("Cargo.toml", ROOT), ("crates/a/Cargo.toml", CRATE), ("LICENSE-MIT", "MIT"), licence])
+            let readme = ("crates/a/README.md", "# a\n");
+            let root = [("Cargo.toml", ROOT), ("LICENSE-MIT", "MIT")];
+            Tree::of(&[&root[..], &[("crates/a/Cargo.toml", CRATE), licence, readme]].concat())
         };
         assert_eq!(check(&tree("MIT")), []);
         assert!(check(&tree("../../LICENSE-MIT"))[0].what.contains("LICENSE-MIT"));
