@@ -16,6 +16,7 @@ mod sentences;
 mod sources;
 mod text;
 mod tree;
+mod versions;
 
 use std::fmt;
 
@@ -89,6 +90,7 @@ fn check() -> Result<(Tree, Vec<Problem>)> {
     problems.extend(sources::check(&tree));
     problems.extend(manifests::check(&tree));
     problems.extend(publishing::check(&tree));
+    problems.extend(versions::check(&tree));
     problems.extend(docs::check(&tree, &graph.members(), &tasks));
     problems.extend(manual::check(&tree));
     problems.extend(security::check(&tree));

@@ -104,7 +104,6 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     for (path, text) in readmes(tree) {
         links(tree, path, text, &mut problems);
     }
-    one_version(root, &mut problems);
     released(tree, &mut problems);
     problems
 }
@@ -127,25 +126,6 @@ fn links(tree: &Tree, path: &str, text: &str, problems: &mut Vec<Problem>) {
             let what =
                 format!("links to `{file}`, which is not in the crate: the registry's page cannot show it");
             problems.push(Problem::new(path, line, what));
-        }
-    }
-}
-
-/// Checks that the crates depend on each other in the version that all of them have.
-fn one_version(root: &str, problems: &mut Vec<Problem>) {
-    let Some((_, version)) = section(root, "workspace.package").find(|(_, line)| is_key(line, "version"))
-    else {
-        return;
-    };
-    for (at, line) in
-        section(root, "workspace.dependencies").filter(|(_, line)| line.contains("path = \"crates/"))
-    {
-        if !line.contains(version) {
-            problems.push(Problem::new(
-                "Cargo.toml",
-                at,
-                format!("the crates have one version: `{version}`"),
-            ));
         }
     }
 }
@@ -267,22 +247,6 @@ mod tests {
         only(ROOT, &CRATE.replace("oauth2", "a-keyword-of-many-letters"), "a-keyword-of-many-letters");
         only(ROOT, &CRATE.replace("\"oauth2\"", "\"a\", \"b\", \"c\", \"d\", \"e\""), "one to 5 keywords");
         only(ROOT, &CRATE.replace("authentication", "authentification"), "Cargo.toml:5: `authentification`");
-    }
-
-    #[test]
-    fn a_dependency_of_ours_in_another_version_is_a_problem_at_its_line() {
-        let root = |version: &str| {
-            format!(
-                "[workspace.package]\nversion = \"0.2.0\"\n[workspace.dependencies]\nserde = {{ version = \"1.0\" }}\n\
-                 a = {{ path = \"crates/a\", version = \"{version}\" }}\n"
-            )
-        };
-        let found = |version: &str| {
-            let mut problems = Vec::new();
-            one_version(&root(version), &mut problems);
-            problems.iter().map(|problem| problem.line).collect::<Vec<_>>()
-        };
-        assert_eq!((found("0.2.0"), found("0.1.0")), (vec![], vec![5]));
     }
 
     #[test]
