@@ -22,6 +22,7 @@ from packageurl import PackageURL
 
 CI = Path(__file__).parents[2] / "examples" / "ci"
 TARGET = "x86_64-unknown-linux-gnu"
+STATIC = "x86_64-unknown-linux-musl"
 SIGN_IN = f"""\
 #!/bin/sh
 set -e
@@ -62,9 +63,9 @@ class Recipe(unittest.TestCase):
         command.write_text(SIGN_IN)
         command.chmod(0o755)
 
-    def release(self, program):
+    def release(self, program, target=TARGET):
         """The folder of a release, with this file as the program."""
-        name = f"sso-oidc-{self.version}-{TARGET}"
+        name = f"sso-oidc-{self.version}-{target}"
         archive = self.scratch / "release" / f"{name}.tar.gz"
         with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
             tar.add(program, f"{name}/sso-oidc")
@@ -152,8 +153,49 @@ class Recipe(unittest.TestCase):
         (self.archive.parent / "SHA256SUMS").write_text("")
         installed = self.install()
         self.assertNotEqual(installed.returncode, 0)
-        self.assertIn("does not name", installed.stderr)
+        self.assertIn(f"this release has no archive of version {self.version} for {TARGET}", installed.stderr)
         self.assertFalse(self.installed())
+
+    def on(self, system, *arguments):
+        """Runs the script on a machine that says it is this system."""
+        place = self.scratch / "system"
+        place.mkdir(exist_ok=True)
+        (place / "uname").write_text(f"#!/bin/sh\necho '{system}'\n")
+        (place / "uname").chmod(0o755)
+        arguments = arguments or (f"file://{self.archive.parent}", self.version, str(self.scratch / "runner" / "sso-oidc"))
+        return subprocess.run(
+            [str(CI / "install.sh"), *arguments], env={"PATH": f"{place}{os.pathsep}{os.environ['PATH']}"},
+            cwd=self.scratch, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=COMMAND_LIMIT,
+        )
+
+    def test_linux_gets_the_static_program_and_the_other_one_where_there_is_none(self):
+        said = []
+        for target in [STATIC, TARGET]:
+            program = self.scratch / target
+            program.write_text(f"#!/bin/sh\necho {target}\n")
+            program.chmod(0o755)
+            self.release(program, target)
+            said.append((self.archive.parent / "SHA256SUMS").read_text())
+        for sums, expected in [(said[1] + said[0], STATIC), (said[1], TARGET)]:
+            (self.archive.parent / "SHA256SUMS").write_text(sums)
+            installed = self.on("Linux x86_64")
+            self.assertEqual((installed.returncode, installed.stdout), (0, f"{expected}\n"), installed.stderr)
+
+    def test_a_system_without_an_archive_is_told_so_and_nothing_is_installed(self):
+        for system, said in [
+            ("Darwin arm64", "this release has no archive of version"),
+            ("MINGW64_NT-10.0-20348 x86_64", "the archive for Windows is a zip"),
+            ("SunOS i86pc", "no archive is known for SunOS i86pc"),
+        ]:
+            installed = self.on(system)
+            self.assertEqual(installed.returncode, 1, system)
+            self.assertIn(said, installed.stderr)
+            self.assertFalse(self.installed())
+
+    def test_missing_arguments_are_answered_with_the_usage(self):
+        for arguments in [["one"], ["one", "two"], ["1", "2", "3", "4", "5"]]:
+            wrong = self.on("Linux x86_64", *arguments)
+            self.assertEqual((wrong.returncode, wrong.stderr), (2, "usage: install.sh FROM VERSION DIRECTORY [SHA256]\n"))
 
 
 if __name__ == "__main__":
