@@ -5,7 +5,8 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::Program;
+use common::{Program, native};
+use sso_oidc_server::{Approval, Config, TestServer};
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/deploy").join(name)
@@ -129,4 +130,39 @@ fn the_variables_of_compose_are_settings_of_the_server() {
     let printed = run.ok();
     assert!(printed.contains("public-url = \"http://localhost:8765\"\n"), "{printed}");
     assert!(printed.contains("allow-host = [\"sso\"]\n"), "{printed}");
+}
+
+#[test]
+fn the_tests_of_compose_sign_in_with_the_config_that_they_mount() {
+    let compose = text("compose.yaml");
+    let (_, tests) = compose.split_once("\n  tests:\n").expect("a service with tests");
+    let after = |start: &str| tests.lines().find_map(|line| line.trim().strip_prefix(start)).expect(start);
+    let mounted: Vec<&str> = after("- ./").split(':').collect();
+    let [file, place, "ro"] = mounted[..] else { panic!("{mounted:?}") };
+    assert_eq!(after("AWS_CONFIG_FILE: "), place);
+    let command: Vec<String> = serde_json::from_str(after("command: ")).unwrap();
+    assert_eq!(command[..2], ["sso", "login"]);
+    // Our program reads the file as the AWS CLI does, and has these flags.
+    let server = TestServer::with(Config::default().with_approval(Approval::Auto)).unwrap();
+    let file = path(file);
+    let mut program = Program::new().var("AWS_CONFIG_FILE", file.to_str().unwrap());
+    let endpoints = tests.lines().filter_map(|line| line.trim().strip_suffix(": http://sso:8765"));
+    for name in endpoints {
+        program = program.var(name, server.endpoint());
+    }
+    program.run(&strs(&command)[1..]).ok();
+    let state =
+        program.run(&["status", "--query", "sessions[].[sessionName,state]", "--output", "text"]).ok();
+    assert_eq!(state.trim_end(), "test\tvalid");
+    assert!(program.home.path().join(native(".aws/sso/cache")).is_dir());
+}
+
+#[test]
+fn the_build_of_the_image_leaves_out_what_git_ignores() {
+    let ignored = std::fs::read_to_string(path("../../.gitignore")).unwrap();
+    let left_out = text("Dockerfile.dockerignore");
+    for name in ignored.lines().filter(|name| !name.contains('*')).chain([".git"]) {
+        let is_left_out = |line: &str| line.strip_prefix("**/").unwrap_or(line) == name;
+        assert!(left_out.lines().any(is_left_out), "{name}");
+    }
 }
