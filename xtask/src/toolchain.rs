@@ -138,10 +138,23 @@ impl Toolchain {
 
     /// Returns the compiler and its version, for people.
     pub(crate) fn name(&self) -> String {
-        let rustc = self.dir.as_deref().map_or_else(|| "rustc".into(), |dir| dir.join("rustc"));
-        let version = version(&rustc).map_or(String::new(), |version| format!(" {version}"));
-        let built = if self.builds_std { ", with the standard library built too" } else { "" };
-        format!("rustc{version}{built}")
+        let version = version(&self.rustc()).map_or(String::new(), |version| format!(" {version}"));
+        format!("rustc{version}{}", self.addition())
+    }
+
+    /// Returns the compiler with its version, commit and date, as it says them.
+    pub(crate) fn compiler(&self) -> String {
+        let named = said(&self.rustc(), &["--version"]).unwrap_or_else(|| "rustc".to_owned());
+        format!("{named}{}", self.addition())
+    }
+
+    fn rustc(&self) -> PathBuf {
+        self.dir.as_deref().map_or_else(|| "rustc".into(), |dir| dir.join("rustc"))
+    }
+
+    /// Returns what else makes other bytes than the same compiler with a standard library that was there.
+    fn addition(&self) -> &'static str {
+        if self.builds_std { ", with the standard library built too" } else { "" }
     }
 }
 

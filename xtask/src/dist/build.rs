@@ -76,6 +76,11 @@ impl Builder {
         Ok(Self(Toolchain::of(target, PARTS)?))
     }
 
+    /// Returns the whole name of the compiler. Another one makes other bytes.
+    pub(super) fn compiler(&self) -> String {
+        self.0.compiler()
+    }
+
     /// Builds the program, and returns its path.
     ///
     /// # Errors

@@ -1,14 +1,16 @@
 //! `cargo xtask dist`: the archives of a release, which anyone can make again, byte for byte.
 //!
 //! An archive has the program in the profile `dist`, the documents, completions and manual pages. It also has the
-//! licences of all that is linked in, and a bill of materials. Nothing in it depends on the machine. Times are that of
-//! the commit. Files have an order and no owner. Paths of the checkout and of cargo are mapped to fixed ones.
+//! licences of all that is linked in, and a bill of materials. Nothing in it depends on the machine, except the
+//! compiler, which the bill of materials names. Times are that of the commit. Files have an order and no owner. Paths
+//! of the checkout and of cargo are mapped to fixed ones.
 
 mod archive;
 mod build;
 mod check;
 mod checkout;
 mod chroot;
+mod documents;
 mod graph;
 mod image;
 mod licences;
@@ -33,8 +35,6 @@ const PROGRAM: &str = "sso-oidc";
 const PLACE: &str = "dist-archives";
 /// The checksums of all archives, in the form that `sha256sum --check` reads.
 const SUMS: &str = "SHA256SUMS";
-/// The documents in an archive, from the root of the checkout.
-const DOCUMENTS: &[&str] = &["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 /// The shells that have completions, and the name of the script of each.
 const SHELLS: &[(&str, &str)] = &[
     ("bash", "sso-oidc.bash"),
@@ -106,6 +106,7 @@ fn make(checkout: &Checkout, targets: &[String]) -> Result<Vec<Made>> {
         let sum = archive::sum(&bytes);
         println!("   {sum}  {}", path.display());
         let files = contents.iter().map(Entry::identity).collect();
+        documents::name_what_is_there(&files)?;
         Ok(Made { target: target.clone(), folder, path, sum, files })
     });
     let made = made.collect::<Result<Vec<_>>>()?;
@@ -117,20 +118,23 @@ fn make(checkout: &Checkout, targets: &[String]) -> Result<Vec<Made>> {
 /// Builds the program, and returns all files of the archive.
 fn contents(checkout: &Checkout, target: &str) -> Result<Vec<Entry>> {
     let builder = Builder::of(target)?;
+    let compiler = builder.compiler();
+    println!("   {target}: {compiler}");
     let program = builder.build(checkout)?;
     let bytes = fs::read(&program).with_context(|| program.display().to_string())?;
     nothing_of_this_machine(&bytes, &builder.mapped(checkout))?;
     let graph = Graph::of(checkout, target)?;
     let name = program.file_name().context("the program has a name")?.to_string_lossy().into_owned();
     let mut entries = vec![Entry::program(&name, bytes)];
-    for document in DOCUMENTS {
-        entries.push(Entry::file(document, fs::read(checkout.root().join(document))?));
-    }
+    entries.extend(documents::all(checkout.root())?);
     entries.push(Entry::file("THIRD-PARTY.txt", licences::list(&graph)?.into_bytes()));
     for (name, file) in builder.system_parts()? {
         entries.push(Entry::file(name, fs::read(&file).with_context(|| file.display().to_string())?));
     }
-    entries.push(Entry::file("sso-oidc.cdx.json", sbom::text(&graph, checkout.time()?)?.into_bytes()));
+    entries.push(Entry::file(
+        "sso-oidc.cdx.json",
+        sbom::text(&graph, &compiler, checkout.time()?)?.into_bytes(),
+    ));
     let speaks = if build::runs_here(target) { program } else { build::of_host(checkout)? };
     entries.extend(said_by(&speaks)?);
     Ok(entries)

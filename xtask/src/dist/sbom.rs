@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::build::Builder;
 use super::checkout::Checkout;
 use super::graph::{Graph, Key, Node};
 use crate::toolchain;
@@ -18,16 +19,18 @@ use crate::toolchain;
 /// `cargo` fails, or the file cannot be written.
 pub(crate) fn write(file: &Path) -> Result<()> {
     let checkout = Checkout::ours()?;
-    let text = text(&Graph::of(&checkout, &toolchain::host()?)?, checkout.time()?)?;
+    let host = toolchain::host()?;
+    let compiler = Builder::of(&host)?.compiler();
+    let text = text(&Graph::of(&checkout, &host)?, &compiler, checkout.time()?)?;
     std::fs::write(file, text).with_context(|| file.display().to_string())
 }
 
-/// Returns the document, which depends on the graph and the time alone.
+/// Returns the document, which depends on the graph, the compiler's name and the time alone.
 ///
 /// # Errors
 ///
 /// The time is beyond the calendar.
-pub(super) fn text(graph: &Graph, time: u64) -> Result<String> {
+pub(super) fn text(graph: &Graph, compiler: &str, time: u64) -> Result<String> {
     let time = OffsetDateTime::from_unix_timestamp(time.try_into()?)?.format(&Rfc3339)?;
     let root = graph.nodes.get(&graph.root).context("the program is in its own graph")?;
     let parts = graph.nodes.iter().filter(|(key, _)| **key != graph.root);
@@ -42,7 +45,10 @@ pub(super) fn text(graph: &Graph, time: u64) -> Result<String> {
         "metadata": {
             "timestamp": time,
             "component": component(&graph.root, root, "application"),
-            "properties": [{ "name": "cargo:target", "value": graph.target }],
+            "properties": [
+                { "name": "cargo:target", "value": graph.target },
+                { "name": "rustc:version", "value": compiler },
+            ],
         },
         "components": parts.map(|(key, node)| component(key, node, "library")).collect::<Vec<_>>(),
         "dependencies": depends.collect::<Vec<_>>(),
@@ -90,7 +96,8 @@ mod tests {
     use super::*;
 
     fn document() -> Value {
-        serde_json::from_str(&text(&Graph::ours(), 1_700_000_000).unwrap()).unwrap()
+        serde_json::from_str(&text(&Graph::ours(), "rustc 1.2.3 (abc 2030-01-01)", 1_700_000_000).unwrap())
+            .unwrap()
     }
 
     fn strings<'a>(values: &'a Value, name: &str) -> Vec<&'a str> {
@@ -130,6 +137,15 @@ mod tests {
     #[test]
     fn the_time_is_that_of_the_commit_in_utc() {
         assert_eq!(document()["metadata"]["timestamp"], "2023-11-14T22:13:20Z");
+    }
+
+    #[test]
+    fn the_compiler_is_named_as_it_names_itself() {
+        let properties = &document()["metadata"]["properties"];
+        assert_eq!(strings(properties, "name"), ["cargo:target", "rustc:version"]);
+        assert_eq!(properties[1]["value"], "rustc 1.2.3 (abc 2030-01-01)");
+        let ours = Builder::of(&toolchain::host().unwrap()).unwrap().compiler();
+        assert!(ours.starts_with("rustc 1.") && ours.contains(" ("), "{ours}");
     }
 
     #[test]

@@ -7,11 +7,13 @@ use super::tree::Tree;
 /// The word limit of a sentence. Names in backticks and links count as one word each.
 const MOST_WORDS: usize = 25;
 
-/// Checks the documents at the root, each crate's README, the pages on embedding and on faults, and the manual.
+/// Checks the documents at the root, each crate's README, the pages on embedding and on faults, the manual, and
+/// what an archive says.
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let is_read = |path: &str| {
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"].contains(&path)
             || path.starts_with(CHAPTERS)
+            || path.ends_with("/INSTALL.md")
             || (path.starts_with("crates/")
                 && (path.ends_with("/README.md")
                     || path.ends_with("/FAULTS.md")
