@@ -50,7 +50,8 @@ archive=$name.tar.gz
 fetch "$archive"
 
 if command -v sha256sum >/dev/null; then
-    check() { sha256sum --check --strict --quiet "$1"; }
+    # BusyBox has the short flag alone.
+    check() { sha256sum -c "$1" >/dev/null; }
 else
     check() { shasum --algorithm 256 --check "$1" >/dev/null; }
 fi

@@ -288,7 +288,8 @@ fn what_the_cache_says_names_the_file_and_what_is_wrong_with_it() {
     let lock_file = cache.private_dir().join(format!("{}.lock", identity.file_name()));
     // The time is that of the clock.
     let held = text.strip_prefix(&format!("process {} (for ", std::process::id()));
-    let held = held.and_then(|rest| rest.strip_suffix(&format!(" s) holds the lock {}", lock_file.display())));
+    let held =
+        held.and_then(|rest| rest.strip_suffix(&format!(" s) holds the lock {}", lock_file.display())));
     // Windows lets others not even read a locked file.
     let unnamed = format!("another process holds the lock {}", lock_file.display());
     let is_named = held.is_some_and(|seconds| seconds.parse::<u64>().is_ok());

@@ -15,12 +15,17 @@ pub(crate) const fn program(name: &OsStr) -> &OsStr {
 }
 
 /// Returns the file of a command that the user named. Windows itself completes a name with `.exe` alone, and `npm`,
-/// `cdk` and `sam` are `.cmd`. This takes each ending of `PATHEXT`, as its shells do.
+/// `cdk` and `sam` are `.cmd`. This takes each ending of `PATHEXT` that can be started, as its shells do.
 ///
 /// It is not meant for a command whose arguments come from a server: a file `.cmd` is run by a shell.
 #[cfg(windows)]
 pub(crate) fn program(name: &OsStr) -> PathBuf {
-    which::which(name).unwrap_or_else(|_| name.into())
+    let starts = |path: &PathBuf| {
+        let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+        ["exe", "com", "cmd", "bat"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+    };
+    let found = which::which_all(name).ok().and_then(|mut found| found.find(starts));
+    found.unwrap_or_else(|| name.into())
 }
 
 /// Returns the failure for a command that does not start, with the exit code of shells. A path through a file leads to

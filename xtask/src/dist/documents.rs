@@ -102,7 +102,9 @@ mod tests {
         let download = tempfile::tempdir().unwrap();
         let archive = download.path().join("sso-oidc-1.tar.gz");
         fs::write(&archive, &bytes).unwrap();
-        let list = sums([(sum(&bytes).as_str(), archive.as_path()), ("0", Path::new("other"))].into_iter());
+        let list = sums(
+            [(sum(&bytes).as_str(), archive.as_path()), (sum(b"x").as_str(), Path::new("other"))].into_iter(),
+        );
         fs::write(download.path().join("SHA256SUMS"), list).unwrap();
 
         let home = tempfile::tempdir().unwrap();

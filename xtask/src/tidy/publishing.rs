@@ -113,7 +113,8 @@ fn readmes(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
     tree.ending("/README.md").filter(|(path, _)| path.starts_with("crates/"))
 }
 
-/// Checks that a README links to files of its crate only: the registry's page has no others.
+/// Checks that a README links to files of its crate only. The registry makes a relative link one of the repository, and
+/// a package has none of the others.
 fn links(tree: &Tree, path: &str, text: &str, problems: &mut Vec<Problem>) {
     let folder = path.trim_end_matches("README.md");
     for (line, mention) in mentions(text) {
@@ -123,8 +124,7 @@ fn links(tree: &Tree, path: &str, text: &str, problems: &mut Vec<Problem>) {
             && !file.contains(':')
             && !tree.paths().any(|there| there == format!("{folder}{file}"))
         {
-            let what =
-                format!("links to `{file}`, which is not in the crate: the registry's page cannot show it");
+            let what = format!("links to `{file}`, which is not in the crate, nor in its package");
             problems.push(Problem::new(path, line, what));
         }
     }

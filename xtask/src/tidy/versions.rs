@@ -23,7 +23,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     }
     for (path, text) in tree.texts().filter(|(path, _)| path.starts_with(RECIPE)) {
         for (at, line) in text.lines().enumerate() {
-            for other in versions(line).filter(|other| *other != version) {
+            for other in versions(&line.replace(version, "")) {
                 let what = format!("names version {other}, and the workspace has {version}");
                 problems.push(Problem::new(path, at + 1, what));
             }
@@ -125,6 +125,9 @@ mod tests {
     fn another_version_in_the_recipe_for_ci_is_a_problem_at_its_line() {
         let fine = "uses: actions/checkout@v4\nfrom: https://example.com/sso-oidc/0.2.0\nlisten: 127.0.0.1\n";
         assert_eq!(found(&[("examples/ci/workflow.yml", fine)]), []);
+        let release = ("Cargo.toml", "[workspace.package]\nversion = \"0.2.0-rc.1\"\n");
+        let recipe = fine.replace("0.2.0", "0.2.0-rc.1");
+        assert_eq!(check(&Tree::of(&[release, ("examples/ci/workflow.yml", &recipe)])), []);
         let found = found(&[("examples/ci/workflow.yml", &fine.replace("0.2.0", "0.1.0"))]);
         assert_eq!(found, [("examples/ci/workflow.yml".to_owned(), 2)]);
     }

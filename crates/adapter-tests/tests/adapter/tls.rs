@@ -63,6 +63,7 @@ fn secure(name: &str, expired: bool) -> Secure {
             let _ = tls.flush();
             // The system resets a connection that is closed before all of the request is read.
             let _ = tls.sock.shutdown(Shutdown::Write);
+            let _ = tls.sock.set_read_timeout(Some(Duration::from_secs(5)));
             let _ = std::io::copy(&mut tls.sock, &mut std::io::sink());
         }
     });

@@ -54,7 +54,7 @@ pub(crate) struct TryFaultsArgs {
     #[arg(long, value_name = "auto|after-polls=N", default_value = "auto")]
     approve: Approval,
 
-    /// The longest time of one run. The command and its children are killed then
+    /// The longest time of one run. The command is killed then, and its children too, except on Windows
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration::lifetime)]
     timeout: Duration,
 
