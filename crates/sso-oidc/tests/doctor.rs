@@ -101,5 +101,9 @@ fn an_endpoint_that_does_not_answer_is_a_problem() {
     assert_eq!(state, "problem");
     assert!(text.starts_with(&format!("{endpoint}, from --endpoint-url, does not answer: ")), "{text}");
     let nothing = Program::new().run(&["doctor"]);
-    assert!(nothing.code == Some(255) && nothing.stdout.contains("-> make a session with `sso-oidc configure session"), "{nothing:?}");
+    assert!(
+        nothing.code == Some(255)
+            && nothing.stdout.contains("-> make a session with `sso-oidc configure session"),
+        "{nothing:?}"
+    );
 }
