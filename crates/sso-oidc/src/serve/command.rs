@@ -144,7 +144,7 @@ impl Guest {
     }
 
     /// Runs the command as [`Self::run`] does, and kills it after this time. Then there is no status. Its children are
-    /// killed at the end in any case.
+    /// killed at the end in any case, except on Windows.
     ///
     /// # Errors
     /// The same as for [`Self::run`].
