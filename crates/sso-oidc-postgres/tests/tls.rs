@@ -70,7 +70,8 @@ async fn reset(database: &Database) {
     }
     reload(database, false).await;
     let directory = database.sql("SHOW data_directory").await.remove(0).remove(0);
-    let command = format!("cd \"{directory}\" && rm -f test_tls.crt test_tls.key");
+    // The command must read its input, or the database may meet a closed pipe.
+    let command = format!("cat >/dev/null; cd \"{directory}\" && rm -f test_tls.crt test_tls.key");
     database.sql(&format!("COPY (SELECT 1) TO PROGRAM '{command}'")).await;
 }
 
