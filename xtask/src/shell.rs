@@ -103,6 +103,11 @@ impl Run {
         self
     }
 
+    /// Returns the command, to be started otherwise. It has no time limit.
+    pub(crate) fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Prints the command, runs it with our output, and fails if it fails.
     pub(crate) fn go(mut self) -> Result<()> {
         println!("   $ {}", self.shown);

@@ -1,12 +1,12 @@
 //! `cargo xtask dist --check`: two clones in different directories make the same archives, and the program in them runs
-//! where nothing else is.
+//! where nothing else is, or under an emulator.
 
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::checkout::Checkout;
-use super::{Made, chroot, image, make};
+use super::{Made, chroot, emulated, image, make};
 
 /// The places of the clones. Their lengths differ, because a path in a file would move what follows.
 const PLACES: [&str; 2] = ["one", "another/which/is/deeper"];
@@ -33,5 +33,10 @@ pub(super) fn all(checkout: &Checkout, targets: &[String]) -> Result<()> {
         ensure!(one.sum == other.sum, "{}: the archives differ, and their files are equal", one.target);
         println!("   {}: {} files, twice the same archive: {}", one.target, one.files.len(), one.sum);
     }
-    one.iter().try_for_each(|made| chroot::check(made).and_then(|()| image::check(made)))
+    for made in &one {
+        chroot::check(made)?;
+        emulated::check(made)?;
+        image::check(made)?;
+    }
+    Ok(())
 }

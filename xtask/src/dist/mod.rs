@@ -11,6 +11,7 @@ mod check;
 mod checkout;
 mod chroot;
 mod documents;
+mod emulated;
 mod graph;
 mod image;
 mod licences;

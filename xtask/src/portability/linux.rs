@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::report::Checked;
-use super::{build, foreign_tests};
+use super::{build, foreign_tests, qemu};
 use crate::musl;
 use crate::shell::Run;
 use crate::test_programs::TestProgram;
@@ -34,8 +34,6 @@ const NOT_UNDER_QEMU: [&str; 8] = [
 ];
 
 const ARM_LINKER: &str = "aarch64-linux-gnu-gcc";
-const ARM_LIBRARIES: &str = "/usr/aarch64-linux-gnu";
-const QEMU: &str = "qemu-aarch64";
 
 /// The parts of the standard library.
 const PARTS: &str = "std,panic_unwind,test";
@@ -43,22 +41,21 @@ const PARTS: &str = "std,panic_unwind,test";
 const DEMO_LIMIT: Duration = Duration::from_secs(120);
 
 pub(crate) fn check_arm() -> Result<Checked> {
-    needs(ARM_LINKER, "apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross")?;
-    needs(QEMU, "apt-get install qemu-user")?;
+    needs(ARM_LINKER, "apt-get install gcc-aarch64-linux-gnu")?;
+    qemu::find()?;
     let toolchain = Toolchain::of(ARM, PARTS)?;
     let linked = |run: Run| run.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", ARM_LINKER);
     linked(build::cargo(&toolchain, "build", &["sso-oidc"])?).go()?;
     let tests = foreign_tests::build(&toolchain, &IN_ONE_PROCESS, &["--tests"], linked)?;
-    let emulated = |program: &Path| Run::new(QEMU).args(["-L", ARM_LIBRARIES]).arg(program);
-    demos(&toolchain, emulated)?;
+    demos(&toolchain, qemu::run)?;
     let start = |program: &TestProgram| {
-        emulated(&program.executable).args(NOT_UNDER_QEMU.iter().flat_map(|name| ["--skip", *name]))
+        qemu::run(&program.executable).args(NOT_UNDER_QEMU.iter().flat_map(|name| ["--skip", *name]))
     };
     let counts = foreign_tests::run(ARM, &IN_ONE_PROCESS, tests, start, foreign_tests::summed_up)?;
     let checked = Checked::default()
         .built(format!("the program and {} crates' tests, by {}", IN_ONE_PROCESS.len(), toolchain.name()))
-        .ran(format!("`demo --approve`, blocking and async, under {QEMU}"))
-        .tests(&counts, &format!("under {QEMU}"))
+        .ran(format!("`demo --approve`, blocking and async, under {}", qemu::PROGRAM))
+        .tests(&counts, &format!("under {}", qemu::PROGRAM))
         .not_checked("tests that start a program, wait for fractions of a second, or search for minutes");
     Ok(checked)
 }

@@ -5,11 +5,12 @@
 mod apple;
 mod build;
 mod foreign_tests;
-mod linux;
+pub(crate) mod linux;
+pub(crate) mod qemu;
 mod report;
 mod wasm;
-mod windows;
-mod wine;
+pub(crate) mod windows;
+pub(crate) mod wine;
 
 use anyhow::{Result, bail};
 
