@@ -153,7 +153,7 @@ pub(crate) const TASKS: &[Task] = &[
     Task {
         name: "dist",
         flags: "[--target TARGET]… [--check]",
-        about: "the archives of a release, in target/dist-archives; --check makes them twice, compares them, and runs the programs in an empty root",
+        about: "the archives of a release, in target/dist-archives; --check makes them twice, compares them, and runs the programs in an empty root, under Wine or under QEMU",
         run: dist::task,
     },
     Task { name: "help", flags: "", about: "this list", run: help },

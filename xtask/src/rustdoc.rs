@@ -136,6 +136,19 @@ mod tests {
     }
 
     #[test]
+    fn the_documents_name_the_toolchain_of_this_format() {
+        let contributing = include_str!("../../CONTRIBUTING.md");
+        for text in [
+            format!("`rustup toolchain install {TOOLCHAIN}."),
+            format!("`cargo +{TOOLCHAIN}."),
+            format!("It needs rustdoc {TOOLCHAIN}."),
+        ] {
+            assert!(contributing.contains(&text), "CONTRIBUTING.md lacks {text}");
+        }
+        assert!(include_str!("../../Cargo.toml").contains(&format!("what rustdoc {TOOLCHAIN} writes")));
+    }
+
+    #[test]
     fn another_format_is_an_error_that_names_both() {
         let file = std::env::temp_dir().join(format!("rustdoc-{}.json", std::process::id()));
         fs::write(&file, "{\"format_version\":3}").unwrap();
