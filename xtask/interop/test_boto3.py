@@ -7,10 +7,10 @@ from harness import DEVICE_GRANT, Person, Scenario, Server, wait
 
 class DeviceFlow(Scenario):
     def test_a_person_approves_and_the_code_is_good_once(self):
-        client = self.client(self.serve("--slow-down", "strict"))
+        client = self.client(self.serve("--slow-down", "strict", interval=5))
         who = self.register(client)
         device = self.start(client, who)
-        self.assertEqual(device["interval"], 1)
+        self.assertEqual(device["interval"], 5)
         self.assertIn(device["userCode"], device["verificationUriComplete"])
 
         poll = (self.poll, client, who, device)
@@ -68,7 +68,7 @@ class DeviceFlow(Scenario):
         self.assert_token(self.poll(client, who, device))
 
     def test_the_default_forgives_one_early_poll_as_the_aws_cli_makes_it(self):
-        client = self.client(self.serve())
+        client = self.client(self.serve(interval=5))
         who = self.register(client)
         device = self.start(client, who)
         poll = (self.poll, client, who, device)

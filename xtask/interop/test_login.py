@@ -58,12 +58,12 @@ class AwsSsoLib(Scenario):
             if len(naps) > 10:
                 raise AssertionError(f"never approved: {naps}")
 
-        server = self.serve("--slow-down", "strict", "--approve", "after-polls=2")
+        server = self.serve("--slow-down", "strict", "--approve", "after-polls=2", interval=5)
         with mock.patch.dict(os.environ, AWS_ENDPOINT_URL_SSO_OIDC=server.url):
             make = botocore.session.Session().create_client
             fetcher = SSOTokenFetcher(REGION, client_creator=make, cache=self.cache, sleep=nap)
             self.assertTrue(fetcher.fetch_token(START_URL)["accessToken"])
-        self.assertEqual(naps[:2], [1, 6], "pending keeps the interval, slow_down adds five seconds")
+        self.assertEqual(naps[:2], [5, 10], "pending keeps the interval, slow_down adds five seconds")
 
     def test_it_says_that_the_code_has_expired(self):
         with self.assertRaises(PendingAuthorizationExpiredError):

@@ -36,10 +36,10 @@ class OAuth2Crate(Scenario):
         self.assertTrue(said["again"].startswith("invalid_grant"), said)
 
     def test_slow_down_adds_five_seconds_to_its_interval(self):
-        server = self.serve("--slow-down", "strict", "--approve", "after-polls=2", *self.CLIENTS)
+        server = self.serve("--slow-down", "strict", "--approve", "after-polls=2", *self.CLIENTS, interval=5)
         code, said, shown = self.device(server, IMPATIENT="1")
         self.assertEqual(code, 0, shown)
-        self.assertEqual([value for word, value in said if word == "sleep"], ["1", "6"])
+        self.assertEqual([value for word, value in said if word == "sleep"], ["5", "10"])
 
     def test_a_denial_and_an_expired_code_reach_it_as_what_they_are(self):
         for how, error in [("deny", "access_denied"), ("expire", "expired_token")]:

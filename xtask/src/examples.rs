@@ -75,7 +75,7 @@ mod interrupt {
     use crate::server::{Profile, Server, program};
 
     /// The time limit after Ctrl-C, shorter than an interval.
-    const LIMIT: Duration = Duration::from_secs(3);
+    const LIMIT: Duration = Duration::from_secs(30);
 
     pub(super) fn step(example: &str) -> Result<()> {
         let server = Server::start(Profile::Debug, &["--approve", "manual", "--interval", "60"])?;

@@ -20,7 +20,7 @@ use sso_oidc_server::{Config, TestServer};
 /// The longest wait for a request of an honest client, in a measurement on a quiet machine.
 const LONGEST: Duration = Duration::from_millis(250);
 /// The same on any machine. A request that waits for the crowd waits for a time limit of it, ten seconds or more.
-const LONGEST_ANYWHERE: Duration = Duration::from_secs(3);
+const LONGEST_ANYWHERE: Duration = Duration::from_secs(8);
 /// The crowd shares one address, so it exceeds the limit of one address.
 const CROWD: usize = 1100;
 

@@ -122,7 +122,8 @@ async fn an_idle_connection_does_not_hold_up_a_server_that_is_to_stop() {
 
 #[tokio::test]
 async fn a_request_that_is_being_sent_is_still_answered_when_the_server_is_to_stop() {
-    let server = Server::bind(Config::default()).await.unwrap();
+    let limits = Limits::default().with_drain(Duration::from_secs(60));
+    let server = Server::bind(Config::default().with_limits(limits)).await.unwrap();
     let endpoint = server.endpoint();
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(server.serve(async {
@@ -139,7 +140,7 @@ async fn a_request_that_is_being_sent_is_still_answered_when_the_server_is_to_st
         http.raw(b"{}").read().unwrap().status
     });
     assert_eq!(answer.await.unwrap(), 400);
-    tokio::time::timeout(Duration::from_secs(5), serving).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(30), serving).await.unwrap().unwrap();
 }
 
 #[tokio::test]

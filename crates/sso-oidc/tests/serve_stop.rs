@@ -50,7 +50,7 @@ fn what_the_store_would_write_later_is_written_at_the_end() {
 #[test]
 fn a_request_in_progress_is_answered_and_its_connection_closed() {
     for name in ["-TERM", "-INT"] {
-        let mut serving = Serving::start(&[]);
+        let mut serving = Serving::start(&["--stop-timeout", "60s"]);
         let address = serving.address().to_owned();
         let mut stream = TcpStream::connect(&address).unwrap();
         let head =
@@ -61,7 +61,7 @@ fn a_request_in_progress_is_answered_and_its_connection_closed() {
         reader.read_line(&mut line).unwrap();
         assert!(line.contains("100 Continue"), "{line}");
         signal(&serving, name);
-        // The port is closed from here on. Each attempt bounds the loop, because the server ends in two seconds.
+        // The port is closed from here on. Each attempt bounds the loop, because the server ends in a minute.
         while TcpStream::connect(&address).is_ok() {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }

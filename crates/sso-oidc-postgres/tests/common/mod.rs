@@ -50,6 +50,14 @@ impl Database {
         PostgresStore::connect(self.config().with_capacity(capacity)).await.unwrap()
     }
 
+    /// Begins a transaction with this statement, which lasts as long as the returned value.
+    pub(crate) async fn transaction(&self, statement: &str) -> Transaction {
+        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        client.batch_execute(&format!("BEGIN; {statement}")).await.unwrap();
+        Transaction { client, connection }
+    }
+
     /// Executes statements, and returns the rows as texts.
     pub(crate) async fn sql(&self, statements: &str) -> Vec<Vec<String>> {
         let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
@@ -64,6 +72,20 @@ impl Database {
             _ => None,
         });
         rows.collect()
+    }
+}
+
+/// An open transaction, with the locks that it took.
+pub(crate) struct Transaction {
+    client: tokio_postgres::Client,
+    connection: tokio::task::JoinHandle<Result<(), tokio_postgres::Error>>,
+}
+
+impl Transaction {
+    pub(crate) async fn end(self) {
+        self.client.batch_execute("ROLLBACK").await.unwrap();
+        drop(self.client);
+        self.connection.await.unwrap().unwrap();
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn watch() {
     static WATCH: Once = Once::new();
     WATCH.call_once(|| {
         thread::spawn(|| {
-            thread::sleep(Duration::from_secs(30));
+            thread::sleep(Duration::from_secs(300));
             _ = writeln!(io::stderr(), "The tests hang."); // `eprintln!` would be captured.
             process::exit(1);
         });
