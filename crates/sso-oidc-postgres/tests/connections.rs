@@ -145,13 +145,14 @@ async fn a_form_whose_commit_got_lost_is_not_taken_for_the_other_decision_at_ano
 async fn a_lock_that_is_kept_for_too_long_is_an_error_and_not_waited_for_again() {
     let Some(database) = Database::empty("test_busy").await else { return };
     let store: &dyn Store = &database.store().await;
-    database.sql("ALTER FUNCTION test_busy.apply SET lock_timeout = '300ms'").await;
+    database.sql("ALTER FUNCTION test_busy.apply SET lock_timeout = '2s'").await;
     let tool = Tool::register(store).await;
     let device = tool.start(store, at(1)).await;
     let locked = database.transaction("SELECT FROM test_busy.device FOR UPDATE").await;
+    let began = std::time::Instant::now();
     let busy = store.decide(&policy(), None, &device.user_code, UserDecision::APPROVE, at(2)).await;
     let busy = busy.unwrap_err().to_string();
-    assert!(busy.contains("busy"), "{busy}");
+    assert!(busy.contains("busy") && began.elapsed() < Duration::from_secs(4), "{busy}");
     locked.end().await;
     approve(store, &device, at(3)).await;
 }
@@ -180,8 +181,12 @@ async fn a_database_that_does_not_answer_is_unavailable_within_the_time_limit() 
     let tool = Tool::register(store).await;
     let device = tool.start(store, at(1)).await;
     let locked = database.transaction("LOCK TABLE test_silent.device IN ACCESS EXCLUSIVE MODE").await;
+    let began = std::time::Instant::now();
     let away = tool.try_poll(store, &device, at(2)).await.unwrap_err();
-    assert!(matches!(away, StoreError::Unavailable(_)), "{away}");
+    assert!(
+        matches!(away, StoreError::Unavailable(_)) && began.elapsed() < Duration::from_secs(15),
+        "{away}"
+    );
     locked.end().await;
     assert_eq!(code(&tool, store, &device, 3).await, FaultCode::AuthorizationPending);
 }
