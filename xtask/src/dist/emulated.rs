@@ -35,7 +35,7 @@ pub(super) fn check(made: &Made) -> Result<()> {
     }
 }
 
-/// Its fresh Wine has no library of MinGW, so a program that needs one does not start.
+/// A fresh Wine has no library of MinGW, so a program that needs one does not start.
 fn under_wine(made: &Made) -> Result<()> {
     let programs = Wine::find()?;
     let wine = Wine::start(programs)?;
